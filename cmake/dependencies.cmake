@@ -1,0 +1,44 @@
+# Every library that is not ours, named once, with why it is there. All of these are Debian 12 packages: their version and
+# checksum are pinned by the distribution's signed release; tools/packages.txt is the list that script/install installs.
+find_package(Threads REQUIRED)
+find_package(PkgConfig REQUIRED)
+
+# Boost 1.81 (BSL-1.0): Asio for sockets and the event loop, Beast for HTTP/1.1 parsing. Header only here.
+find_package(Boost 1.81 REQUIRED)
+add_library(boost_headers INTERFACE)
+target_link_libraries(boost_headers INTERFACE Boost::headers Threads::Threads)
+# No std::allocator recycling beyond the thread, no deprecated API.
+target_compile_definitions(boost_headers INTERFACE BOOST_ASIO_NO_DEPRECATED BOOST_ASIO_SEPARATE_COMPILATION
+                                                   BOOST_BEAST_SEPARATE_COMPILATION)
+
+# simdjson 3.0 (Apache-2.0): strict JSON in, at memory speed.
+pkg_check_modules(simdjson REQUIRED IMPORTED_TARGET simdjson)
+# RapidJSON 1.1 (MIT): JSON out; streaming writer, shortest round-trip numbers.
+find_path(RAPIDJSON_INCLUDE rapidjson/writer.h REQUIRED)
+# RocksDB 7.8 (Apache-2.0 or GPL-2): the hot store on one machine.
+find_library(ROCKSDB rocksdb REQUIRED)
+# ISA-L 2.30 (BSD-3): CRC32C with carry-less multiplication, chosen at run time.
+find_library(ISAL isal REQUIRED)
+# xxHash 0.8 (BSD-2): XXH3 for identities and sums. Used header only.
+find_path(XXHASH_INCLUDE xxhash.h REQUIRED)
+# spdlog 1.10, fmt 9.1 (MIT): log lines.
+find_package(spdlog REQUIRED)
+find_package(fmt REQUIRED)
+# prometheus-cpp 1.0 (MIT): counters, histograms, text format. Only its core: our own server answers /metrics.
+find_package(prometheus-cpp REQUIRED)
+# zlib 1.2.13 (Zlib), zstd 1.5.4 (BSD-3): Content-Encoding, .gz files.
+find_package(ZLIB REQUIRED)
+pkg_check_modules(zstd REQUIRED IMPORTED_TARGET libzstd)
+# libcsv 3.0 (LGPL-2.1, linked dynamically): RFC 4180 with quotes and line breaks inside fields.
+find_library(CSV csv REQUIRED)
+# pugixml 1.13 (MIT): GPX in.
+find_package(pugixml REQUIRED)
+# libcurl 7.88 (curl): the HTTP client of simulate and replay.
+find_package(CURL REQUIRED)
+# CLI11 2.1 (BSD-3): flags and help. toml++ 3.3 (MIT): the configuration file.
+find_package(CLI11 REQUIRED)
+find_path(TOMLPP_INCLUDE toml++/toml.h REQUIRED)
+# GoogleTest 1.12 (BSD-3): tests only.
+if(WAYBILL_TESTS)
+  find_package(GTest REQUIRED)
+endif()

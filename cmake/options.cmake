@@ -1,0 +1,29 @@
+# Language, warnings, sanitizers and the tools that make a build quick. The presets set the three switches.
+set(CMAKE_CXX_STANDARD 23)
+set(CMAKE_CXX_STANDARD_REQUIRED ON)
+set(CMAKE_CXX_EXTENSIONS OFF)
+set(CMAKE_EXPORT_COMPILE_COMMANDS ON)
+
+set(WAYBILL_SANITIZE "" CACHE STRING "sanitizers: address,undefined or thread; empty for none")
+option(WAYBILL_TESTS "build the tests of every room" ON)
+option(WAYBILL_FUZZ "build the fuzzers (clang)" OFF)
+
+add_compile_options(-Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wno-sign-conversion -Werror)
+if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+  # g++ 12 warns about its own library in optimised code (bugs 105329, 105651, 107852).
+  add_compile_options(-Wno-restrict -Wno-stringop-overflow -Wno-array-bounds -Wno-maybe-uninitialized
+                      -Wno-dangling-pointer -Wno-free-nonheap-object)
+endif()
+if(WAYBILL_SANITIZE)
+  add_compile_options(-fsanitize=${WAYBILL_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=all)
+  add_link_options(-fsanitize=${WAYBILL_SANITIZE})
+endif()
+
+find_program(CCACHE ccache)
+if(CCACHE)
+  set(CMAKE_CXX_COMPILER_LAUNCHER ${CCACHE})
+endif()
+find_program(MOLD mold)
+if(MOLD)
+  add_link_options(-fuse-ld=mold)
+endif()

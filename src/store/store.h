@@ -1,0 +1,167 @@
+// store/store.h — what the system remembers: each order and deliverer, where they are, and their tracks.
+//
+// Invariant: last never goes back in fix time; an older location extends the track, not the position.
+// Delivery:  put() is idempotent by position: positions below the visible watermark are skipped, so that a hop may repeat
+//            itself. Of locations with the same identity the one with the lowest position stays, the others are repeats.
+// Threads:   put() and flush() from one thread; all other methods from any thread.
+// Failure:   put() takes all of its entries, the watermark and the ledger, or nothing; after unavailable or overloaded put
+//            the same again. corrupt: what is stored is not what was written; stop.
+// Durability: what put() wrote is visible at once and durable after flush(); a crash between falls back to the durable
+//            watermark, and the caller puts again from there.
+// Memory:    bounded by the options, whatever is stored.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "base/position.h"
+#include "domain/geo.h"
+#include "domain/order.h"
+#include "wire/record.h"
+
+namespace waybill::store {
+
+// One journal record with its place. `record` is missing where the bytes could not be decoded; `undecoded` has them then.
+struct Entry {
+  uint64_t offset = 0;
+  std::optional<wire::Record> record;
+  std::string undecoded;
+};
+
+// What became of a position: each has exactly one outcome.
+enum class Outcome : uint8_t { stored, repeat, quarantined };
+inline constexpr size_t outcome_count = 3;
+std::string_view to_string(Outcome outcome);
+
+struct Sum {
+  uint64_t count = 0;
+  Hash128 ids;  // order-independent sum of the identities
+
+  void add(const EventId& id) { ++count; ids += id; }
+  Sum& operator+=(const Sum& other) { count += other.count; ids += other.ids; return *this; }
+  bool operator==(const Sum&) const = default;
+};
+
+// The books of the positions [from, to).
+struct Ledger {
+  uint64_t from = 0;
+  uint64_t to = 0;
+  std::array<Sum, outcome_count> by_outcome;
+
+  Sum& of(Outcome outcome) { return by_outcome[static_cast<size_t>(outcome)]; }
+  const Sum& of(Outcome outcome) const { return by_outcome[static_cast<size_t>(outcome)]; }
+  Sum total() const;
+  bool operator==(const Ledger&) const = default;
+};
+inline constexpr uint64_t ledger_span = 65536;  // one row of the books for each so many positions
+
+// A location where it is kept. Tracks and last are ordered by fix time, then state, then identity.
+struct Kept {
+  uint64_t offset = 0;
+  Location location;
+
+  bool operator==(const Kept&) const = default;
+};
+
+struct OrderView {
+  Order order;
+  std::optional<Kept> last;  // newest fix of its track, those ahead of our clock left out
+};
+
+struct DelivererView {
+  DelivererId id;
+  std::optional<Kept> last;
+  std::vector<OrderId> orders;  // assigned to it now, at most deliverer_orders_max
+  Time updated_at{};
+};
+inline constexpr size_t deliverer_orders_max = 1000;
+
+struct TrackQuery {
+  std::optional<OrderId> order;          // exactly one of the two
+  std::optional<DelivererId> deliverer;
+  std::optional<Time> from;              // fix time, included
+  std::optional<Time> to;                // fix time, not included
+  size_t limit = 1000;                   // 1 … track_limit_max
+  std::string cursor;                    // next_cursor of the page before, or empty
+};
+inline constexpr size_t track_limit_max = 10'000;
+
+// A page may hold fewer than the limit and still go on: a cursor that is not empty says so.
+struct TrackPage {
+  std::vector<Kept> locations;  // oldest fix first
+  std::string next_cursor;      // empty at the end
+};
+
+struct OrdersQuery {
+  std::optional<OrderState> state;
+  std::optional<Box> box;             // of last
+  std::optional<Time> updated_since;  // by our clock, a minute's grain; locations of its deliverer count as well
+  size_t limit = 100;                 // 1 … orders_limit_max
+  std::string cursor;
+};
+inline constexpr size_t orders_limit_max = 1000;
+inline constexpr size_t orders_scan_max = 10'000;  // rows looked at for one page, then a cursor
+
+struct OrdersPage {
+  std::vector<OrderView> orders;
+  std::string next_cursor;
+};
+
+// Where a record with a client's id is.
+struct Found {
+  std::string scope;  // "d" + deliverer or "o" + order
+  uint64_t offset = 0;
+  bool operator==(const Found&) const = default;
+};
+
+struct QuarantineRow {
+  uint64_t offset = 0;
+  wire::Quarantined what;
+};
+
+struct QuarantinePage {
+  std::vector<QuarantineRow> rows;
+  uint64_t next = 0;  // offset to go on from; 0 at the end
+};
+
+// Offsets behind the last position that is …
+struct Watermarks {
+  uint64_t visible = 0;
+  uint64_t durable = 0;
+  uint32_t epoch = 0;      // of the journal that the store follows; 0 before the first put
+  uint32_t partition = 0;
+};
+
+// A count of the rows themselves, for the deep check. Sums leave out nothing that is stored.
+struct Recount {
+  Sum locations_and_commands;  // equals the sum of all ledgers' `stored`
+  Sum quarantined;             // equals the sum of all ledgers' `quarantined`
+};
+
+class Store {
+ public:
+  virtual ~Store() = default;
+
+  // Entries in ascending offsets without gaps, the first at or below the visible watermark (above it: invalid, a gap).
+  // `journal` names epoch and partition; another one than before is a conflict.
+  virtual Result<void> put(Position journal, std::span<const Entry> entries) = 0;
+  virtual Result<void> flush() = 0;
+  virtual Watermarks watermarks() const = 0;
+
+  virtual Result<std::optional<OrderView>> order(const OrderId& id) const = 0;
+  virtual Result<std::optional<DelivererView>> deliverer(const DelivererId& id) const = 0;
+  virtual Result<TrackPage> track(const TrackQuery& query) const = 0;  // invalid for a cursor that we did not give
+  virtual Result<OrdersPage> orders(const OrdersQuery& query) const = 0;
+  virtual Result<std::vector<Found>> find(const std::string& client_id) const = 0;  // in all scopes
+  virtual Result<QuarantinePage> quarantined(uint64_t from, size_t limit) const = 0;
+
+  virtual Result<std::vector<Ledger>> ledgers() const = 0;  // ascending, without gaps, up to the visible watermark
+  virtual Result<Recount> recount() const = 0;              // reads everything
+};
+
+}  // namespace waybill::store

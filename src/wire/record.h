@@ -1,0 +1,37 @@
+// wire/record.h — what one journal record holds, to and from bytes (docs/FORMATS.md, Journal records).
+//
+// Threads: pure functions.
+// Failure: decode gives corrupt for bytes that encode did not make; it never reads outside them.
+#pragma once
+
+#include <string>
+#include <variant>
+
+#include "base/files.h"
+#include "domain/order.h"
+
+namespace waybill::wire {
+
+// Input that was taken but does not fit: kept as it came, with the reason, to be put back after a fix.
+struct Quarantined {
+  std::string source;  // the entry that it came in by: "locations", "orders", later a phone's dialect
+  std::string field;   // empty where it is the whole
+  std::string reason;
+  std::string raw;
+  Time received_at{};
+
+  bool operator==(const Quarantined&) const = default;
+};
+
+using Record = std::variant<Location, OrderCommand, Quarantined>;
+
+void encode_record(const Record& record, std::string& into);  // appends
+void encode_record(const Location& location, std::string& into);
+Result<Record> decode_record(Bytes bytes);
+
+// The identity that the ledgers sum.
+EventId event_id_of(const Record& record);
+// Of a record that cannot be decoded: a hash of its bytes.
+EventId event_id_of_bytes(Bytes bytes);
+
+}  // namespace waybill::wire
