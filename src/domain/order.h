@@ -54,7 +54,6 @@ struct OrderCommand {
 };
 
 std::string_view to_string(OrderCommand::Kind kind);
-EventId event_id_of(const OrderCommand& command);
 
 // open: known by a command, no location with a state yet. start … arrived follow the locations. closed, cancelled: told.
 enum class OrderState : uint8_t { open, start, on_the_way, arrived, closed, cancelled };
