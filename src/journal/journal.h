@@ -62,11 +62,16 @@ struct ReadResult {
   Records records;     // empty at the end
 };
 
+struct SegmentStatus {
+  uint64_t first = 0;        // offset of its first record
+  uint64_t disk_bytes = 0;
+};
+
 struct JournalStatus {
   uint64_t begin = 0;        // first offset kept
   uint64_t durable_end = 0;  // offset behind the last durable record
   uint64_t disk_bytes = 0;
-  size_t segments = 0;
+  std::vector<SegmentStatus> segments;  // oldest first; a segment's records are [first, the next one's first)
   bool full = false;         // append says overloaded
   bool failed = false;       // commit says unavailable, for good
 };

@@ -3,7 +3,8 @@
 // Invariant: last never goes back in fix time; an older location extends the track, not the position.
 // Delivery:  put() is idempotent by position: positions below the visible watermark are skipped, so that a hop may repeat
 //            itself. Of locations with the same identity the one with the lowest position stays, the others are repeats.
-// Threads:   put() and flush() from one thread; all other methods from any thread.
+// Threads:   put() from one thread, flush() from one thread (it may be another, at the same time as put()); all other methods
+//            from any thread.
 // Failure:   put() takes all of its entries, the watermark and the ledger, or nothing; after unavailable or overloaded put
 //            the same again. corrupt: what is stored is not what was written; stop.
 // Durability: what put() wrote is visible at once and durable after flush(); a crash between falls back to the durable

@@ -1,0 +1,116 @@
+#include "ingest/keep.h"
+
+#include <algorithm>
+
+#include "base/log.h"
+
+namespace waybill::ingest {
+
+Keeper::Keeper(journal::Journal& journal, store::Store& store, Files& files, Health& health, Clock& clock,
+               Metrics& metrics, KeepOptions options)
+    : journal_(journal),
+      store_(store),
+      files_(files),
+      health_(health),
+      clock_(clock),
+      options_(std::move(options)),
+      flushed_at_(clock.steady()),
+      durable_(metrics.gauge("waybill_store_durable_offset", "offset behind the last position durable in the store")),
+      visible_(metrics.gauge("waybill_store_visible_offset", "offset behind the last position visible in the store")),
+      journal_begin_(metrics.gauge("waybill_journal_begin_offset", "first offset that is kept")),
+      journal_end_(metrics.gauge("waybill_journal_durable_offset", "offset behind the last durable record")),
+      flush_seconds_(
+          metrics.histogram("waybill_store_flush_seconds", "making the store durable", duration_bounds())) {}
+
+Result<void> Keeper::flush() {
+  const auto begun = clock_.steady();
+  if (store_.watermarks().visible > store_.watermarks().durable) {
+    TRY(store_.flush());
+    flush_seconds_.observe(std::chrono::duration<double>(clock_.steady() - begun).count());
+  }
+  const store::Watermarks marks = store_.watermarks();
+  durable_.set(static_cast<double>(marks.durable));
+  visible_.set(static_cast<double>(marks.visible));
+  journal_begin_.set(static_cast<double>(journal_.begin()));
+  journal_end_.set(static_cast<double>(journal_.durable_end()));
+  return {};
+}
+
+uint64_t Keeper::trim_end() const {
+  const journal::JournalStatus status = journal_.status();
+  const uint64_t keep_bytes = status.full ? 0 : options_.journal_keep_bytes;  // a full disk needs the room
+  uint64_t kept_bytes = status.disk_bytes;
+  uint64_t end = status.begin;
+  for (size_t i = 0; i + 1 < status.segments.size(); ++i) {
+    if (kept_bytes <= keep_bytes) break;
+    kept_bytes -= std::min(kept_bytes, status.segments[i].disk_bytes);
+    end = status.segments[i + 1].first;
+  }
+  // Up to the next multiple above the segment's end, so that this segment is below it; the books cover the little more.
+  const uint64_t rounded = (end + store::ledger_span - 1) / store::ledger_span * store::ledger_span;
+  const uint64_t durable = store_.watermarks().durable / store::ledger_span * store::ledger_span;
+  return std::min(rounded, durable);
+}
+
+Result<uint64_t> Keeper::trim() {
+  TRY_LET(Trimmed trimmed, read_trimmed(files_, options_.trimmed_path));
+  const uint64_t end = trim_end();
+  if (end > trimmed.end) {
+    const ReadRecords read = [this](uint64_t offset, size_t bytes) { return journal_.read(offset, bytes); };
+    TRY_LET(const store::Sum sum, sum_of_journal(read, trimmed.end, end));
+    TRY_LET(const std::vector<store::Ledger> ledgers, store_.ledgers());
+    store::Sum stored;
+    for (const store::Ledger& ledger : ledgers)
+      if (ledger.from >= trimmed.end && ledger.to <= end) stored += ledger.total();
+    if (sum != stored)
+      return fail(Code::corrupt, "trim: the books of offsets " + std::to_string(trimmed.end) + " to " +
+                                     std::to_string(end) + " differ: journal has " + std::to_string(sum.count) +
+                                     " records, store has " + std::to_string(stored.count));
+    trimmed.epoch = journal_.epoch();
+    trimmed.partition = journal_.partition();
+    trimmed.end = end;
+    trimmed.sum += sum;
+    TRY(write_trimmed(files_, options_.trimmed_path, trimmed));
+  }
+  // Only the part that is beyond what shall be kept: the books may be ahead of it.
+  TRY(journal_.trim(std::min(trimmed.end, end)));
+  return journal_.begin();
+}
+
+void Keeper::step() {
+  const store::Watermarks marks = store_.watermarks();
+  const bool full = journal_.status().full;
+  const bool due = clock_.steady() - flushed_at_ >= options_.flush_every;
+  if (!due && !full && marks.visible - marks.durable < options_.flush_records_max) return;
+  if (auto flushed = flush(); !flushed) {
+    health_.bad("store", flushed.error().message);
+    log::error("the store cannot be made durable, the journal keeps what it holds", {{"why", flushed.error().message}});
+    return;
+  }
+  flushed_at_ = clock_.steady();
+  health_.good("store");
+  const uint64_t begin = journal_.begin();
+  const Result<uint64_t> trimmed = trim();
+  if (!trimmed) {
+    health_.bad("trim", trimmed.error().message);
+    log::error("the journal is not trimmed", {{"why", trimmed.error().message}});
+    return;
+  }
+  health_.good("trim");
+  if (*trimmed != begin) log::info("trimmed the journal", {{"from", begin}, {"to", *trimmed}});
+}
+
+void Keeper::run(std::stop_token stop) {
+  constexpr std::chrono::milliseconds look_every{1000};
+  while (!stop.stop_requested()) {
+    journal_.wait_for(UINT64_MAX - 1, look_every, stop);  // an offset that it does not reach: the time, or stop
+    const journal::JournalStatus status = journal_.status();
+    if (status.full)
+      health_.bad("journal", "full: the disk or its budget has no room, nothing more is accepted until there is");
+    else
+      health_.good("journal");
+    step();
+  }
+}
+
+}  // namespace waybill::ingest

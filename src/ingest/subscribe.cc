@@ -1,0 +1,127 @@
+#include "ingest/subscribe.h"
+
+#include <algorithm>
+
+#include "base/log.h"
+
+namespace waybill::ingest {
+namespace {
+
+constexpr std::chrono::milliseconds idle_wait{500};
+constexpr std::chrono::milliseconds retry_wait_first{10};
+constexpr std::chrono::milliseconds retry_wait_max{1000};
+// A fix older than this came late or from a file: it says nothing about how long we take.
+constexpr Duration fresh_max = std::chrono::minutes(10);
+
+double seconds(Duration duration) { return std::chrono::duration<double>(duration).count(); }
+
+std::vector<store::Entry> decode(const journal::ReadResult& read, Counter& undecodable) {
+  std::vector<store::Entry> entries;
+  entries.reserve(read.records.size());
+  for (size_t i = 0; i < read.records.size(); ++i) {
+    store::Entry entry{.offset = read.first + i, .record = std::nullopt, .undecoded = {}};
+    if (auto record = wire::decode_record(read.records[i])) {
+      entry.record = std::move(*record);
+    } else {
+      entry.undecoded = as_text(read.records[i]);
+      undecodable.add();
+      log::error("a record cannot be decoded, it goes to quarantine",
+                 {{"offset", entry.offset}, {"why", record.error().message}});
+    }
+    entries.push_back(std::move(entry));
+  }
+  return entries;
+}
+
+}  // namespace
+
+Result<void> check_agreement(const journal::Journal& journal, const store::Store& store) {
+  const store::Watermarks marks = store.watermarks();
+  if (marks.epoch != 0 && (marks.epoch != journal.epoch() || marks.partition != journal.partition()))
+    return fail(Code::conflict, "the store follows journal " + std::to_string(marks.epoch) + "-" +
+                                    std::to_string(marks.partition) + ", the folder has journal " +
+                                    std::to_string(journal.epoch()) + "-" + std::to_string(journal.partition()));
+  if (journal.durable_end() < marks.durable)
+    return fail(Code::corrupt, "the journal ends at " + to_string(journal.position(journal.durable_end())) +
+                                   " but the store already has everything below " +
+                                   to_string(journal.position(marks.durable)) +
+                                   ": durable records are gone from the end of the journal");
+  if (journal.begin() > marks.durable)
+    return fail(Code::corrupt, "the store needs the journal from " + to_string(journal.position(marks.durable)) +
+                                   " on but it begins at " + to_string(journal.position(journal.begin())));
+  return {};
+}
+
+Subscriber::Subscriber(journal::Journal& journal, store::Store& store, Progress& progress, Health& health, Clock& clock,
+                       Metrics& metrics)
+    : journal_(journal),
+      store_(store),
+      progress_(progress),
+      health_(health),
+      clock_(clock),
+      next_(store.watermarks().visible),
+      put_(metrics.counter("waybill_ingest_put_total", "records put into the store")),
+      undecodable_(metrics.counter("waybill_ingest_undecodable_total", "journal records that could not be decoded")),
+      lag_(metrics.gauge("waybill_ingest_lag_records", "durable records that are not visible yet")),
+      put_seconds_(metrics.histogram("waybill_ingest_put_seconds", "time of one batch into the store", duration_bounds())),
+      received_to_visible_seconds_(metrics.histogram("waybill_ingest_received_to_visible_seconds",
+                                                     "from the arrival of a location to its being readable",
+                                                     duration_bounds())),
+      fix_to_visible_seconds_(metrics.histogram(
+          "waybill_ingest_fix_to_visible_seconds",
+          "from the fix on the device to its being readable, of fixes at most 10 minutes old", duration_bounds())) {
+  progress_.reached(next_);
+}
+
+Result<size_t> Subscriber::step() {
+  TRY_LET(const journal::ReadResult read, journal_.read(next_, batch_bytes_max));
+  if (read.records.empty()) return 0;
+  const std::vector<store::Entry> entries = decode(read, undecodable_);
+  const auto begun = clock_.steady();
+  TRY(store_.put(journal_.position(read.first), entries));
+  put_seconds_.observe(std::chrono::duration<double>(clock_.steady() - begun).count());
+  next_ = read.first + entries.size();
+  progress_.reached(next_);
+  put_.add(entries.size());
+  observe(entries);
+  return entries.size();
+}
+
+void Subscriber::observe(std::span<const store::Entry> entries) {
+  const Time now = clock_.now();
+  for (const store::Entry& entry : entries) {
+    const auto* location = entry.record ? std::get_if<Location>(&*entry.record) : nullptr;
+    if (location == nullptr) continue;
+    received_to_visible_seconds_.observe(seconds(now - location->received_at));
+    if (now - location->fix_time < fresh_max) fix_to_visible_seconds_.observe(seconds(now - location->fix_time));
+  }
+  const uint64_t end = journal_.durable_end();
+  lag_.set(static_cast<double>(end - std::min(end, next_)));
+}
+
+Result<void> Subscriber::run(std::stop_token stop) {
+  const uint64_t behind_at_start = journal_.durable_end();
+  auto retry_wait = retry_wait_first;
+  if (next_ < behind_at_start) health_.bad("subscribe", "catching up with the journal after a stop");
+  while (true) {
+    Result<size_t> put = step();
+    if (put) {
+      retry_wait = retry_wait_first;
+      if (next_ >= behind_at_start) health_.good("subscribe");
+      if (*put > 0) continue;
+      if (stop.stop_requested()) return {};
+      journal_.wait_for(next_, idle_wait, stop);
+      continue;
+    }
+    const Error& error = put.error();
+    health_.bad("subscribe", error.message);
+    log::error("the store does not take records", {{"offset", next_}, {"why", error.message}});
+    if (error.code != Code::overloaded && error.code != Code::unavailable) return fail_in("subscribe", error);
+    if (stop.stop_requested()) return {};  // what is not put is in the journal and is put at the next start
+    // Waits for an offset that the journal does not reach: the time, or stop.
+    journal_.wait_for(UINT64_MAX - 1, retry_wait, stop);
+    retry_wait = std::min(retry_wait * 2, retry_wait_max);
+  }
+}
+
+}  // namespace waybill::ingest
