@@ -1,0 +1,236 @@
+#!/usr/bin/env python3
+"""tools/run_tests.py dev|live|soak — runs what script/test, script/test live and script/soak have built, and counts.
+
+One line a suite while it runs, each failure in full, and `N passed, N failed` as the last line. Suites are found, not
+listed: the test programs by ctest, the Python suites and the fuzzers by their files' names, the rules by tools/tidy.py.
+A suite that dies, hangs or finds nothing to run has failed once.
+"""
+import argparse
+import concurrent.futures
+import dataclasses
+import json
+import os
+import pathlib
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import xml.etree.ElementTree
+
+import clang_tidy
+import tidy
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+LIVE = ["e2e"]  # the suites of tests/ that also meet the release build
+PROGRAM_S_MAX = 20 * 60  # a test program or Python suite that runs longer is stopped and has failed
+CRASH_CYCLES = 50  # kills of a running process in script/test; script/soak does this many for each of its minutes
+OUTPUT_CHARS_MAX = 20_000  # of a failure's output: the end of it is shown
+ENVIRONMENT = {
+    "ASAN_OPTIONS": "detect_leaks=1:strict_string_checks=1:detect_stack_use_after_return=1",
+    "UBSAN_OPTIONS": "print_stacktrace=1",
+    "TSAN_OPTIONS": "halt_on_error=1:second_deadlock_stack=1",
+}
+
+
+@dataclasses.dataclass
+class Outcome:
+    passed: int = 0
+    failures: list = dataclasses.field(default_factory=list)  # (test, what it said)
+    skipped: list = dataclasses.field(default_factory=list)
+
+
+class Tally:
+    """Adds up the suites and tells of each when it ends."""
+
+    def __init__(self):
+        self.passed = self.failed = 0
+        self.lock = threading.Lock()
+
+    def suite(self, name, run):
+        begin = time.monotonic()
+        try:
+            outcome = run()
+        except Exception as error:  # pylint: disable=broad-except; a suite that cannot be run must not hide the others
+            outcome = Outcome(failures=[(name, f"could not be run: {error!r}")])
+        if not outcome.passed and not outcome.failures and not outcome.skipped:
+            outcome.failures.append((name, "found nothing to run"))
+        with self.lock:
+            for test, said in outcome.failures:
+                print(f"\n=== FAILED {name}: {test}\n{said.strip()[-OUTPUT_CHARS_MAX:]}\n===")
+            for test in outcome.skipped:
+                print(f"    skipped: {test}")
+            print(f"{'FAIL' if outcome.failures else ' ok '} {name}: {outcome.passed} passed, {len(outcome.failures)} failed"
+                  f", {time.monotonic() - begin:.1f} s", flush=True)
+            self.passed += outcome.passed
+            self.failed += len(outcome.failures)
+
+    def suites(self, named, jobs):
+        with concurrent.futures.ThreadPoolExecutor(jobs) as pool:
+            list(pool.map(lambda one: self.suite(*one), named))
+
+
+def run_program(command, seconds_max=PROGRAM_S_MAX, **variables):
+    """(exit code, output). The whole process group ends with it, so that nothing is left behind to disturb the next."""
+    environment = ENVIRONMENT | os.environ | {key: str(value) for key, value in variables.items()}
+    with tempfile.TemporaryFile("w+", errors="replace") as output:
+        process = subprocess.Popen([str(part) for part in command], cwd=ROOT, env=environment, stdin=subprocess.DEVNULL,
+                                   stdout=output, stderr=subprocess.STDOUT, start_new_session=True)
+        try:
+            code, note = process.wait(seconds_max), ""
+        except subprocess.TimeoutExpired:
+            code, note = 124, f"\nstopped: it ran longer than {seconds_max} s"
+        finally:
+            try:
+                os.killpg(process.pid, signal.SIGKILL)
+            except ProcessLookupError:
+                pass
+            process.wait()
+        output.seek(0)
+        return code, output.read() + note
+
+
+def gtest_outcome(command):
+    """A GoogleTest program by its own report; any other program by its exit code."""
+    with tempfile.TemporaryDirectory() as folder:
+        report = pathlib.Path(folder) / "report.json"
+        code, output = run_program(command, GTEST_OUTPUT=f"json:{report}", TMPDIR=folder)
+        outcome = Outcome()
+        if report.exists():
+            for suite in json.loads(report.read_text())["testsuites"]:
+                for test in suite["testsuite"]:
+                    name = f"{suite['name']}.{test['name']}"
+                    if test.get("failures"):
+                        outcome.failures.append((name, "\n".join(one["failure"] for one in test["failures"])))
+                    elif test["result"] == "SKIPPED":
+                        outcome.skipped.append(name)
+                    elif test["status"] == "RUN":
+                        outcome.passed += 1
+        else:
+            outcome.passed = output.count("[       OK ]") or int(code == 0)
+        if code != 0 and not outcome.failures:
+            outcome.failures.append((f"{pathlib.Path(command[0]).name} ended with {code}", output))
+        return outcome
+
+
+def pytest_outcome(folder, seconds_max=PROGRAM_S_MAX, **variables):
+    with tempfile.TemporaryDirectory() as scratch:
+        report = pathlib.Path(scratch) / "report.xml"
+        code, output = run_program([sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--tb=long",
+                                    f"--junitxml={report}", folder], seconds_max, PYTHONDONTWRITEBYTECODE=1, **variables)
+        outcome = Outcome()
+        for case in xml.etree.ElementTree.parse(report).iter("testcase") if report.exists() else ():
+            name = f"{case.get('classname')}.{case.get('name')}"
+            faults = [child for child in case if child.tag in ("failure", "error")]
+            if faults:
+                outcome.failures.append((name, "\n".join(fault.text or fault.get("message", "") for fault in faults)))
+            elif case.find("skipped") is not None:
+                outcome.skipped.append(f"{name}: {case.find('skipped').get('message')}")
+            else:
+                outcome.passed += 1
+        if code != 0 and not outcome.failures:
+            outcome.failures.append((f"pytest ended with {code}", output))
+        return outcome
+
+
+def rules_outcome():
+    outcome, tree = Outcome(), tidy.Tree(ROOT)
+    for rule in tidy.RULES:
+        problems = list(rule(tree))
+        if problems:
+            outcome.failures.append((rule.__name__, "\n".join(problems)))
+        else:
+            outcome.passed += 1
+    return outcome
+
+
+def format_outcome():
+    sources = [str(path) for folder in ("src", "tests") for path in sorted((ROOT / folder).rglob("*.[hc]*"))
+               if path.suffix in (".h", ".cc")]
+    code, output = run_program(["clang-format-19", "--dry-run", "-Werror", "--ferror-limit=3", *sources])
+    return Outcome(passed=1) if code == 0 else Outcome(failures=[("clang-format", output)])
+
+
+def clang_tidy_outcome(build):
+    findings, sources, checked = clang_tidy.run(build)
+    print(f"    clang-tidy: {checked} of {sources} sources have changed", flush=True)
+    if findings:
+        return Outcome(failures=[(f"clang-tidy {source}", said) for source, said in sorted(findings.items())])
+    return Outcome(passed=1)
+
+
+def unit_suites(build, before=()):
+    """[(name, run)] of every test program that the build knows."""
+    shown = subprocess.run(["ctest", "--test-dir", build, "--show-only=json-v1"], capture_output=True, text=True, check=True)
+    tests = json.loads(shown.stdout)["tests"]
+    if not tests:
+        return [("unit", Outcome)]
+    return [(f"unit {test['name']}", lambda command=test["command"]: gtest_outcome([*before, *command])) for test in tests]
+
+
+def python_suites():
+    return sorted({path.parent for path in (ROOT / "tests").glob("*/test_*.py")})
+
+
+def fuzz_outcome(fuzzer, minutes):
+    name = fuzzer.stem
+    program = ROOT / "build" / "fuzz" / fuzzer.parent.relative_to(ROOT) / name
+    if not program.exists():  # a room's programs are made in the room's folder, however deep the source lies
+        program = next((ROOT / "build" / "fuzz" / "src").rglob(name))
+    grown = ROOT / "build" / "fuzz" / "corpus" / name
+    grown.mkdir(parents=True, exist_ok=True)
+    code, output = run_program([program, f"-max_total_time={minutes * 60}", "-rss_limit_mb=4096", "-timeout=30",
+                                f"-artifact_prefix={grown.parent}/{name}-", grown, ROOT / "tests" / "corpus" / name],
+                               minutes * 60 + 600)
+    return Outcome(passed=1) if code == 0 else Outcome(failures=[(name, output)])
+
+
+def run_dev(tally):
+    build = ROOT / "build" / "dev"
+    tally.suite("rules", rules_outcome)
+    tally.suite("format", format_outcome)
+    tally.suites(unit_suites(build), os.cpu_count())
+    for folder in python_suites():
+        tally.suite(folder.name, lambda: pytest_outcome(folder, WAYBILL=build / "waybill", CYCLES=CRASH_CYCLES))
+    tally.suite("clang-tidy", lambda: clang_tidy_outcome(build))
+
+
+def run_live(tally):
+    for name in LIVE:
+        tally.suite(f"{name}, release", lambda: pytest_outcome(ROOT / "tests" / name,
+                                                               WAYBILL=ROOT / "build" / "release" / "waybill"))
+
+
+def run_soak(tally, minutes):
+    # ThreadSanitizer of g++ 12 cannot live with the address randomisation of newer kernels.
+    steady = ["setarch", "--addr-no-randomize"]
+    if not shutil.which("setarch") or subprocess.run([*steady, "true"], capture_output=True).returncode != 0:
+        steady = []
+    tally.suites([(f"{name}, tsan", run) for name, run in unit_suites(ROOT / "build" / "tsan", steady)], os.cpu_count())
+    tally.suites([(f"fuzz {path.stem}", lambda path=path: fuzz_outcome(path, minutes))
+                  for path in sorted((ROOT / "src").rglob("*_fuzz.cc"))], os.cpu_count())
+    tally.suite("crash", lambda: pytest_outcome(ROOT / "tests" / "crash", seconds_max=minutes * 600 + 3600,
+                                                WAYBILL=ROOT / "build" / "release" / "waybill",
+                                                CYCLES=CRASH_CYCLES * minutes))
+
+
+def main():
+    arguments = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    arguments.add_argument("kind", choices=["dev", "live", "soak"])
+    arguments.add_argument("--minutes", type=int, default=60, help="of each fuzzer in soak")
+    asked = arguments.parse_args()
+    tally = Tally()
+    if asked.kind == "dev":
+        run_dev(tally)
+    elif asked.kind == "live":
+        run_live(tally)
+    else:
+        run_soak(tally, asked.minutes)
+    print(f"{tally.passed} passed, {tally.failed} failed")
+    return 1 if tally.failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
