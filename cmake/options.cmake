@@ -13,6 +13,9 @@ if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
   # g++ 12 warns about its own library in optimised code (bugs 105329, 105651, 107852).
   add_compile_options(-Wno-restrict -Wno-stringop-overflow -Wno-array-bounds -Wno-maybe-uninitialized
                       -Wno-dangling-pointer -Wno-free-nonheap-object)
+else()
+  # clang reports what g++ 12's library does inside its own std::stable_sort.
+  add_compile_options(-Wno-deprecated-declarations)
 endif()
 if(WAYBILL_SANITIZE)
   add_compile_options(-fsanitize=${WAYBILL_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=all)
