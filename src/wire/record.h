@@ -1,7 +1,8 @@
 // wire/record.h — what one journal record holds, to and from bytes (docs/FORMATS.md, Journal records).
 //
 // Threads: pure functions.
-// Failure: decode gives corrupt for bytes that encode did not make; it never reads outside them.
+// Failure: decode gives corrupt for bytes that are not exactly one record, also where an id or a number in it could not have
+//          been taken in; it never reads outside them.
 #pragma once
 
 #include <string>

@@ -1,0 +1,273 @@
+#include "wire/record.h"
+
+#include <cmath>
+
+#include "wire/bytes.h"
+
+namespace waybill::wire {
+namespace {
+
+enum class Type : uint8_t { location = 1, order_command = 2, quarantined = 3 };
+
+namespace location_flag {
+constexpr uint64_t order = 1 << 0, order_integer = 1 << 1, deliverer = 1 << 2, deliverer_integer = 1 << 3;
+constexpr unsigned state_shift = 4, digits_shift = 6;
+constexpr uint64_t naive = 1 << 9, accuracy = 1 << 10, altitude = 1 << 11, speed = 1 << 12, heading = 1 << 13;
+constexpr uint64_t sent_at = 1 << 14, client_id = 1 << 15, attributes = 1 << 16;
+constexpr uint64_t all = (1 << 17) - 1;
+}  // namespace location_flag
+
+namespace command_flag {
+constexpr uint64_t order_integer = 1 << 0, deliverer = 1 << 1, deliverer_integer = 1 << 2, destination = 1 << 3;
+constexpr uint64_t promised_at = 1 << 4, sequence = 1 << 5, at = 1 << 6, assignments = 1 << 7;
+constexpr uint64_t client_id = 1 << 8, attributes = 1 << 9;
+constexpr uint64_t all = (1 << 10) - 1;
+}  // namespace command_flag
+
+namespace assignment_flag {
+constexpr uint8_t integer = 1, has_end = 2, all = 3;
+}
+
+constexpr uint8_t digits_max = 6;
+
+uint64_t flag_if(bool condition, uint64_t flag) { return condition ? flag : 0; }
+
+// Differences wrap, so that every pair of times comes back.
+int64_t difference(Time time, Time base) {
+  return static_cast<int64_t>(static_cast<uint64_t>(to_us(time)) - static_cast<uint64_t>(to_us(base)));
+}
+Time sum(Time base, int64_t difference) {
+  return at_us(static_cast<int64_t>(static_cast<uint64_t>(to_us(base)) + static_cast<uint64_t>(difference)));
+}
+
+void put_time(std::string& into, Time time) { put_fixed64(into, static_cast<uint64_t>(to_us(time))); }
+Time take_time(Taker& from) { return at_us(static_cast<int64_t>(from.fixed64())); }
+
+double take_finite(Taker& from) {
+  const double value = from.number();
+  if (!std::isfinite(value)) from.refuse();
+  return value;
+}
+
+// Keys are made of ids, so a broken one must not get past here.
+template <class IdType>
+IdType take_id(Taker& from, bool integer) {
+  const std::string_view text = from.text();
+  bool fits = !text.empty() && text.size() <= id_bytes_max;
+  for (const char c : text) fits = fits && static_cast<unsigned char>(c) >= 0x20 && c != 0x7f;
+  if (!fits) from.refuse();
+  return IdType(std::string(text), integer);
+}
+
+uint64_t flags_of(const Location& location) {
+  using namespace location_flag;
+  return flag_if(location.order.has_value(), order) | flag_if(location.order && location.order->integer, order_integer) |
+         flag_if(location.deliverer.has_value(), deliverer) |
+         flag_if(location.deliverer && location.deliverer->integer, deliverer_integer) |
+         static_cast<uint64_t>(location.state) << state_shift |
+         static_cast<uint64_t>(location.fix_form.digits & 7) << digits_shift | flag_if(location.fix_form.naive, naive) |
+         flag_if(location.accuracy_m.has_value(), accuracy) | flag_if(location.altitude_m.has_value(), altitude) |
+         flag_if(location.speed_mps.has_value(), speed) | flag_if(location.heading_deg.has_value(), heading) |
+         flag_if(location.sent_at.has_value(), sent_at) | flag_if(!location.client_id.empty(), client_id) |
+         flag_if(!location.attributes.empty(), attributes);
+}
+
+Location take_location(Taker& from) {
+  using namespace location_flag;
+  Location location;
+  const uint64_t flags = from.varint();
+  if ((flags & ~all) != 0) from.refuse();
+  if ((flags & (order | deliverer)) == 0) from.refuse();
+  if (flags & order) location.order = take_id<OrderId>(from, (flags & order_integer) != 0);
+  if (flags & deliverer) location.deliverer = take_id<DelivererId>(from, (flags & deliverer_integer) != 0);
+  location.state = static_cast<DeliveryState>(flags >> state_shift & 3);
+  location.fix_form = {.digits = static_cast<uint8_t>(flags >> digits_shift & 7), .naive = (flags & naive) != 0};
+  if (location.fix_form.digits > digits_max) from.refuse();
+  location.fix_time = take_time(from);
+  location.received_at = sum(location.fix_time, from.signed_varint());
+  location.latitude = take_finite(from);
+  location.longitude = take_finite(from);
+  if (flags & accuracy) location.accuracy_m = take_finite(from);
+  if (flags & altitude) location.altitude_m = take_finite(from);
+  if (flags & speed) location.speed_mps = take_finite(from);
+  if (flags & heading) location.heading_deg = take_finite(from);
+  if (flags & sent_at) location.sent_at = sum(location.fix_time, from.signed_varint());
+  if (flags & client_id) location.client_id = from.text();
+  if (flags & attributes) location.attributes = from.text();
+  return location;
+}
+
+uint64_t flags_of(const OrderCommand& command) {
+  using namespace command_flag;
+  return flag_if(command.order.integer, order_integer) | flag_if(command.deliverer.has_value(), deliverer) |
+         flag_if(command.deliverer && command.deliverer->integer, deliverer_integer) |
+         flag_if(command.destination.has_value(), destination) | flag_if(command.promised_at.has_value(), promised_at) |
+         flag_if(command.sequence.has_value(), sequence) | flag_if(command.at.has_value(), at) |
+         flag_if(command.assignments.has_value(), assignments) | flag_if(!command.client_id.empty(), client_id) |
+         flag_if(!command.attributes.empty(), attributes);
+}
+
+void put_assignment(std::string& into, const Assignment& assignment) {
+  put_text(into, assignment.deliverer.text);
+  into.push_back(static_cast<char>(flag_if(assignment.deliverer.integer, assignment_flag::integer) |
+                                   flag_if(assignment.to.has_value(), assignment_flag::has_end)));
+  put_time(into, assignment.from);
+  if (assignment.to) put_time(into, *assignment.to);
+}
+
+Assignment take_assignment(Taker& from) {
+  Assignment assignment;
+  assignment.deliverer = take_id<DelivererId>(from, false);
+  const uint8_t flags = from.byte();
+  if ((flags & ~assignment_flag::all) != 0) from.refuse();
+  assignment.deliverer.integer = (flags & assignment_flag::integer) != 0;
+  assignment.from = take_time(from);
+  if (flags & assignment_flag::has_end) assignment.to = take_time(from);
+  return assignment;
+}
+
+void encode(const OrderCommand& command, std::string& into) {
+  into.push_back(static_cast<char>(Type::order_command));
+  into.push_back(static_cast<char>(command.kind));
+  put_varint(into, flags_of(command));
+  put_text(into, command.order.text);
+  put_time(into, command.received_at);
+  if (command.deliverer) put_text(into, command.deliverer->text);
+  if (command.destination) {
+    put_number(into, command.destination->latitude);
+    put_number(into, command.destination->longitude);
+    put_text(into, command.destination->address);
+  }
+  if (command.promised_at) put_time(into, *command.promised_at);
+  if (command.sequence) put_signed(into, *command.sequence);
+  if (command.at) put_time(into, *command.at);
+  if (command.assignments) {
+    put_varint(into, command.assignments->size());
+    for (const Assignment& assignment : *command.assignments) put_assignment(into, assignment);
+  }
+  if (!command.client_id.empty()) put_text(into, command.client_id);
+  if (!command.attributes.empty()) put_text(into, command.attributes);
+}
+
+OrderCommand take_command(Taker& from) {
+  using namespace command_flag;
+  OrderCommand command;
+  const uint8_t kind = from.byte();
+  if (kind > static_cast<uint8_t>(OrderCommand::Kind::cancel)) from.refuse();
+  command.kind = static_cast<OrderCommand::Kind>(kind & 3);
+  const uint64_t flags = from.varint();
+  if ((flags & ~all) != 0) from.refuse();
+  command.order = take_id<OrderId>(from, (flags & order_integer) != 0);
+  command.received_at = take_time(from);
+  if (flags & deliverer) command.deliverer = take_id<DelivererId>(from, (flags & deliverer_integer) != 0);
+  if (flags & destination) {
+    command.destination.emplace();
+    command.destination->latitude = take_finite(from);
+    command.destination->longitude = take_finite(from);
+    command.destination->address = from.text();
+  }
+  if (flags & promised_at) command.promised_at = take_time(from);
+  if (flags & sequence) command.sequence = from.signed_varint();
+  if (flags & at) command.at = take_time(from);
+  if (flags & assignments) {
+    command.assignments.emplace();
+    // Grown as they are read: a count that is not true must not allocate.
+    for (uint64_t left = from.varint(); left > 0 && from.ok(); --left)
+      command.assignments->push_back(take_assignment(from));
+  }
+  if (flags & client_id) command.client_id = from.text();
+  if (flags & attributes) command.attributes = from.text();
+  return command;
+}
+
+void encode(const Quarantined& quarantined, std::string& into) {
+  into.push_back(static_cast<char>(Type::quarantined));
+  put_time(into, quarantined.received_at);
+  put_text(into, quarantined.source);
+  put_text(into, quarantined.field);
+  put_text(into, quarantined.reason);
+  put_text(into, quarantined.raw);
+}
+
+Quarantined take_quarantined(Taker& from) {
+  Quarantined quarantined;
+  quarantined.received_at = take_time(from);
+  quarantined.source = from.text();
+  quarantined.field = from.text();
+  quarantined.reason = from.text();
+  quarantined.raw = from.text();
+  return quarantined;
+}
+
+EventId hash_of(std::string_view kind, std::string_view first, std::string_view second = {}) {
+  std::string bytes;
+  for (const std::string_view text : {kind, first, second}) {
+    if (text.data() == nullptr) continue;
+    put_fixed64(bytes, text.size());
+    bytes.append(text);
+  }
+  return hash128(as_bytes(bytes));
+}
+
+std::string encoded(const Record& record) {
+  std::string bytes;
+  encode_record(record, bytes);
+  return bytes;
+}
+
+}  // namespace
+
+void encode_record(const Location& location, std::string& into) {
+  into.push_back(static_cast<char>(Type::location));
+  put_varint(into, flags_of(location));
+  if (location.order) put_text(into, location.order->text);
+  if (location.deliverer) put_text(into, location.deliverer->text);
+  put_time(into, location.fix_time);
+  put_signed(into, difference(location.received_at, location.fix_time));
+  put_number(into, location.latitude);
+  put_number(into, location.longitude);
+  if (location.accuracy_m) put_number(into, *location.accuracy_m);
+  if (location.altitude_m) put_number(into, *location.altitude_m);
+  if (location.speed_mps) put_number(into, *location.speed_mps);
+  if (location.heading_deg) put_number(into, *location.heading_deg);
+  if (location.sent_at) put_signed(into, difference(*location.sent_at, location.fix_time));
+  if (!location.client_id.empty()) put_text(into, location.client_id);
+  if (!location.attributes.empty()) put_text(into, location.attributes);
+}
+
+void encode_record(const Record& record, std::string& into) {
+  if (const auto* location = std::get_if<Location>(&record)) return encode_record(*location, into);
+  if (const auto* command = std::get_if<OrderCommand>(&record)) return encode(*command, into);
+  encode(std::get<Quarantined>(record), into);
+}
+
+Result<Record> decode_record(Bytes bytes) {
+  Taker from(bytes);
+  const auto checked = [&](auto value) -> Result<Record> {
+    if (!from.done()) return fail(Code::corrupt, "decode_record: " + std::to_string(bytes.size()) + " bytes are not a record");
+    return Record(std::move(value));
+  };
+  const uint8_t type = from.byte();
+  switch (static_cast<Type>(type)) {
+    case Type::location: return checked(take_location(from));
+    case Type::order_command: return checked(take_command(from));
+    case Type::quarantined: return checked(take_quarantined(from));
+  }
+  return fail(Code::corrupt, "decode_record: type " + std::to_string(type) + " is not known");
+}
+
+EventId event_id_of(const Record& record) {
+  if (const auto* location = std::get_if<Location>(&record)) return waybill::event_id_of(*location);
+  if (const auto* command = std::get_if<OrderCommand>(&record)) {
+    if (!command->client_id.empty()) return hash_of("client command", command->order.text, command->client_id);
+    return hash_of("command", encoded(record));
+  }
+  return hash_of("quarantined", encoded(record));
+}
+
+EventId event_id_of_bytes(Bytes bytes) {
+  // A text of no bytes still counts as one.
+  return hash_of("bytes", bytes.empty() ? std::string_view("", 0) : as_text(bytes));
+}
+
+}  // namespace waybill::wire
