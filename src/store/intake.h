@@ -1,0 +1,85 @@
+// store/intake.h — takes journal records into the tables: what repeats, what changes, what the books say of it.
+//
+// Invariant: one put is one batch: rows, watermark and ledgers. After a failed one nothing is remembered of it.
+// Threads:   one at a time; watermarks() from any.
+// Limits:    row_cache_bytes_max of decoded rows for each of orders and deliverers; beyond it rows are read again.
+#pragma once
+
+#include <array>
+#include <memory>
+#include <span>
+#include <unordered_set>
+
+#include "base/guarded.h"
+#include "store/batch_keys.h"
+#include "store/row_cache.h"
+#include "store/rows.h"
+#include "store/tables.h"
+
+namespace waybill::store {
+
+inline constexpr size_t row_cache_bytes_max = 24 << 20;
+
+class Intake {
+ public:
+  // `ledger`: the last one stored.
+  Intake(Tables& tables, const Meta& meta, const Ledger& ledger);
+
+  Result<void> put(Position journal, std::span<const Entry> entries);
+  void flushed(uint64_t durable);
+  Watermarks watermarks() const;
+
+ private:
+  // Index keys that were written a short while ago: writing them again would change nothing.
+  struct RecentKeys {
+    std::array<std::string, 4> keys;
+    size_t next = 0;
+    bool add(std::string_view key);  // whether it is new
+  };
+  struct CachedOrder {
+    OrderRow row;
+    RecentKeys hours;
+    std::optional<DelivererId> holder;  // as `assigned` has it
+  };
+  struct CachedDeliverer {
+    DelivererRow row;
+    RecentKeys loose_hours;
+  };
+  using Orders = RowCache<CachedOrder>;
+  using Deliverers = RowCache<CachedDeliverer>;
+
+  Result<void> take_all(std::span<const Entry> entries);
+  Result<void> take(const Entry& entry);
+  Result<void> take_location(uint64_t offset, const Location& location);
+  Result<void> take_command(uint64_t offset, const OrderCommand& command);
+  void quarantine(uint64_t offset, const EventId& id, const wire::Quarantined& what);
+  void quarantine_record(const Entry& entry, std::string_view reason, Time received_at);
+  void count(uint64_t offset, Outcome outcome, const EventId& id);
+
+  Result<Orders::Slot*> order(std::string_view id);
+  Result<Deliverers::Slot*> deliverer(const DelivererId& id);
+  Result<bool> has_client_id(std::string_view client_id, const EventId& id);
+  // Moves `place` to where the location is to be kept; false where it is kept already.
+  Result<bool> find_place(std::string_view scope, Place& place, const EventId& id);
+  void index_hours(const Location& location, std::string_view scope, Orders::Slot* of_order, Deliverers::Slot* of_deliverer);
+  void remember(const Location& location, const Place& place, Orders::Slot* of_order, Deliverers::Slot* of_deliverer);
+
+  void write_orders();
+  void write_deliverers();
+  void move_updated(char kind, std::string_view id, Time updated_at, std::optional<uint32_t>& minute);
+  void forget();  // after a failure: what is stored decides again
+
+  Tables& tables_;
+  std::unique_ptr<Batch> batch_;
+  Orders orders_;
+  Deliverers deliverers_;
+  BatchKeys locations_;                                          // of the batch at hand
+  std::unordered_set<EventId, BatchKeys::IdHash> client_ids_;    // the same
+  Ledger ledger_;      // of the span at hand
+  Ledger committed_;   // as stored
+  Guarded<Watermarks> watermarks_;
+  std::string row_;    // scratch
+  std::string bytes_;  // scratch
+};
+
+}  // namespace waybill::store

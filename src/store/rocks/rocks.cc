@@ -1,0 +1,343 @@
+#include "store/rocks/rocks.h"
+
+#include <rocksdb/cache.h>
+#include <rocksdb/convenience.h>
+#include <rocksdb/db.h>
+#include <rocksdb/env.h>
+#include <rocksdb/file_system.h>
+#include <rocksdb/filter_policy.h>
+#include <rocksdb/table.h>
+#include <rocksdb/write_batch.h>
+#include <rocksdb/write_buffer_manager.h>
+
+#include <algorithm>
+#include <atomic>
+#include <cstdio>
+#include <mutex>
+
+#include "base/log.h"
+#include "store/rocks/file_system.h"
+#include "store/rocks/retryable.h"
+#include "store/table_store.h"
+#include "store/tables.h"
+
+namespace waybill::store {
+namespace {
+
+using rocksdb::Slice;
+using rocksdb::Status;
+
+constexpr int open_attempts_max = 20;  // of a read_only store whose files the writer removes meanwhile
+
+Slice slice(std::string_view text) { return {text.data(), text.size()}; }
+std::string_view view(const Slice& slice) { return {slice.data(), slice.size()}; }
+
+Error to_error(const Status& status) {
+  Code code = Code::unavailable;
+  if (status.IsCorruption()) code = Code::corrupt;
+  if (status.IsPathNotFound() || status.IsNotFound()) code = Code::not_found;
+  if (status.IsBusy()) code = Code::conflict;
+  if (status.IsIncomplete() || status.IsNoSpace() || status.IsTryAgain() || status.IsMemoryLimit()) code = Code::overloaded;
+  const std::string text = status.ToString();
+  // The system's file system has no status of its own for a lock that is held.
+  if (text.find("lock hold by current process") != std::string::npos || text.find("While lock file") != std::string::npos)
+    code = Code::conflict;
+  return {code, "RocksDB: " + text};
+}
+
+std::unexpected<Error> fail_of(const Status& status) { return std::unexpected(to_error(status)); }
+
+// RocksDB's warnings in our log; it writes no LOG file of its own.
+class OurLog final : public rocksdb::Logger {
+ public:
+  OurLog() : Logger(rocksdb::InfoLogLevel::WARN_LEVEL) {}
+  using Logger::Logv;
+  void Logv(const rocksdb::InfoLogLevel level, const char* format, va_list arguments) override {
+    if (level < GetInfoLogLevel()) return;
+    std::array<char, 1000> text{};
+    std::vsnprintf(text.data(), text.size(), format, arguments);
+    log::warning("RocksDB", {{"says", std::string_view(text.data())}});
+  }
+  void Logv(const char* format, va_list arguments) override { Logv(rocksdb::InfoLogLevel::INFO_LEVEL, format, arguments); }
+};
+
+class RocksBatch final : public Batch {
+ public:
+  explicit RocksBatch(const std::vector<rocksdb::ColumnFamilyHandle*>& tables) : tables_(tables) {}
+  void put(Table table, std::string_view key, std::string_view value) override {
+    keep(batch.Put(tables_[static_cast<size_t>(table)], slice(key), slice(value)));
+  }
+  void remove(Table table, std::string_view key) override {
+    keep(batch.Delete(tables_[static_cast<size_t>(table)], slice(key)));
+  }
+  void clear() override {
+    batch.Clear();
+    status = Status::OK();
+  }
+
+  rocksdb::WriteBatch batch;
+  Status status;
+
+ private:
+  void keep(Status other) {
+    if (!other.ok()) status = std::move(other);
+  }
+  const std::vector<rocksdb::ColumnFamilyHandle*>& tables_;
+};
+
+class RocksCursor final : public Cursor {
+ public:
+  RocksCursor(rocksdb::DB& db, rocksdb::ColumnFamilyHandle* table, const rocksdb::Snapshot* snapshot,
+              std::string_view prefix)
+      : prefix_(prefix), behind_(behind(prefix)), lower_(slice(prefix_)), upper_(slice(behind_)) {
+    rocksdb::ReadOptions options;
+    options.snapshot = snapshot;
+    if (!prefix_.empty()) options.iterate_lower_bound = &lower_;
+    if (!behind_.empty()) options.iterate_upper_bound = &upper_;
+    rows_.reset(db.NewIterator(options, table));
+  }
+
+  void seek(std::string_view key) override { rows_->Seek(slice(key)); }
+  void seek_back(std::string_view key) override { rows_->SeekForPrev(slice(key)); }
+  void next() override { rows_->Next(); }
+  void previous() override { rows_->Prev(); }
+  bool valid() const override { return rows_->Valid(); }
+  std::string_view key() const override { return view(rows_->key()); }
+  std::string_view value() const override { return view(rows_->value()); }
+  Result<void> status() const override {
+    if (const Status status = rows_->status(); !status.ok()) return fail_of(status);
+    return {};
+  }
+
+ private:
+  // The first key behind all that begin with the prefix; empty where there is none.
+  static std::string behind(std::string_view prefix) {
+    std::string key(prefix);
+    while (!key.empty() && key.back() == '\xff') key.pop_back();
+    if (!key.empty()) key.back() = static_cast<char>(static_cast<unsigned char>(key.back()) + 1);
+    return key;
+  }
+
+  std::string prefix_, behind_;
+  Slice lower_, upper_;
+  std::unique_ptr<rocksdb::Iterator> rows_;
+};
+
+// What a database stands on and what must outlive it.
+struct Below {
+  // RocksDB's own file system is ours for the system's files, with preallocation and range syncs on top; any other Files
+  // is a test's and gets the adapter.
+  explicit Below(Files& files)
+      : env(rocksdb::NewCompositeEnv(make_retryable(
+            &files == &system_files() ? rocksdb::FileSystem::Default() : make_file_system(files), disk))) {}
+  DiskState disk;
+  std::unique_ptr<rocksdb::Env> env;
+};
+
+class RocksTables final : public Tables {
+ public:
+  RocksTables(std::unique_ptr<Below> below, std::unique_ptr<rocksdb::DB> db,
+              std::vector<rocksdb::ColumnFamilyHandle*> tables, Access access)
+      : below_(std::move(below)), db_(std::move(db)), tables_(std::move(tables)), access_(access) {}
+
+  ~RocksTables() override {
+    for (rocksdb::ColumnFamilyHandle* table : tables_) db_->DestroyColumnFamilyHandle(table);
+    if (const Status closed = db_->Close(); !closed.ok()) log::debug("RocksDB closes", {{"says", closed.ToString()}});
+  }
+
+  Result<bool> get(Table table, std::string_view key, std::string& value) const override {
+    return get(table, key, value, nullptr);
+  }
+
+  std::unique_ptr<View> view() const override { return std::make_unique<Snapshot>(*this); }
+  std::unique_ptr<Batch> batch() override { return std::make_unique<RocksBatch>(tables_); }
+
+  Result<void> write(Batch& batch) override {
+    auto& rows = static_cast<RocksBatch&>(batch);
+    if (!rows.status.ok()) return fail_of(rows.status);
+    return attempt([&] {
+      rocksdb::WriteOptions options;
+      options.disableWAL = true;   // the journal is the log
+      options.no_slowdown = true;  // Incomplete, and so overloaded, rather than wait for compaction
+      return db_->Write(options, &rows.batch);
+    });
+  }
+
+  Result<void> flush() override {
+    return attempt([&] {
+      rocksdb::FlushOptions options;
+      options.wait = true;
+      options.allow_write_stall = true;  // writers are told overloaded meanwhile; the flush itself must not wait for calm
+      return db_->Flush(options, tables_);
+    });
+  }
+
+ private:
+  class Snapshot final : public View {
+   public:
+    explicit Snapshot(const RocksTables& tables) : tables_(tables), snapshot_(tables.db_->GetSnapshot()) {}
+    ~Snapshot() override {
+      if (snapshot_ != nullptr) tables_.db_->ReleaseSnapshot(snapshot_);
+    }
+    Result<bool> get(Table table, std::string_view key, std::string& value) const override {
+      return tables_.get(table, key, value, snapshot_);
+    }
+    std::unique_ptr<Cursor> cursor(Table table, std::string_view prefix) const override {
+      return std::make_unique<RocksCursor>(*tables_.db_, tables_.tables_[static_cast<size_t>(table)], snapshot_, prefix);
+    }
+
+   private:
+    const RocksTables& tables_;
+    const rocksdb::Snapshot* snapshot_;  // none for read_only: nothing changes there
+  };
+
+  Result<bool> get(Table table, std::string_view key, std::string& value, const rocksdb::Snapshot* snapshot) const {
+    rocksdb::ReadOptions options;
+    options.snapshot = snapshot;
+    const Status status = db_->Get(options, tables_[static_cast<size_t>(table)], slice(key), &value);
+    if (status.IsNotFound() && !status.IsPathNotFound()) return false;
+    if (!status.ok()) return fail_of(status);
+    return true;
+  }
+
+  // After a failure RocksDB writes nothing more until it is told to go on; the next attempt tells it.
+  template <class Function>
+  Result<void> attempt(const Function& function) {
+    if (access_ == Access::read_only) return fail(Code::denied, "RocksDB: opened to read only");
+    if (failed_.load()) {
+      std::lock_guard lock(resuming_);
+      if (failed_.load()) {
+        if (const Status resumed = db_->Resume(); !resumed.ok()) return failed(resumed);
+        failed_ = false;
+      }
+    }
+    const Status status = function();
+    if (status.ok()) return {};
+    failed_ = true;
+    return failed(status);
+  }
+
+  std::unexpected<Error> failed(const Status& status) const {
+    Error error = to_error(status);
+    // Busy: it is being resumed by another thread.
+    if (status.IsBusy() || (error.code == Code::unavailable && below_->disk.full)) error.code = Code::overloaded;
+    return std::unexpected(std::move(error));
+  }
+
+  std::unique_ptr<Below> below_;
+  std::unique_ptr<rocksdb::DB> db_;
+  std::vector<rocksdb::ColumnFamilyHandle*> tables_;
+  Access access_;
+  std::atomic<bool> failed_{false};
+  std::mutex resuming_;
+};
+
+rocksdb::CompressionType best_of(std::initializer_list<rocksdb::CompressionType> wanted) {
+  const auto built_in = rocksdb::GetSupportedCompressions();
+  for (const rocksdb::CompressionType type : wanted)
+    if (std::ranges::find(built_in, type) != built_in.end()) return type;
+  return rocksdb::kNoCompression;
+}
+
+rocksdb::DBOptions database_options(const RocksOptions& options) {
+  rocksdb::DBOptions database;
+  database.create_if_missing = true;
+  database.create_missing_column_families = true;
+  database.atomic_flush = true;
+  database.avoid_flush_during_shutdown = true;
+  database.info_log = std::make_shared<OurLog>();
+  database.stats_dump_period_sec = 0;
+  database.stats_persist_period_sec = 0;
+  database.skip_stats_update_on_db_open = true;
+  database.skip_checking_sst_file_sizes_on_db_open = true;
+  database.max_background_jobs = 2;
+  database.bytes_per_sync = 1 << 20;
+  database.max_manifest_file_size = 16 << 20;
+  database.allow_concurrent_memtable_write = false;  // there is one writer; it inserts with hints instead
+  database.max_bgerror_resume_count = 0;             // RocksTables tells it when to go on
+  database.write_buffer_manager = std::make_shared<rocksdb::WriteBufferManager>(options.write_buffer_bytes_max);
+  // A reader beside a writer holds every file open from the start, since the writer removes files.
+  database.max_open_files = options.access == Access::read_only ? -1 : options.open_files_max;
+  return database;
+}
+
+std::vector<rocksdb::ColumnFamilyDescriptor> table_options(const RocksOptions& options) {
+  rocksdb::BlockBasedTableOptions blocks;
+  blocks.block_cache = rocksdb::NewLRUCache(options.cache_bytes_max, -1, false, 0.3);
+  blocks.cache_index_and_filter_blocks = true;
+  blocks.cache_index_and_filter_blocks_with_high_priority = true;
+  blocks.pin_l0_filter_and_index_blocks_in_cache = true;
+  blocks.filter_policy.reset(rocksdb::NewBloomFilterPolicy(10));
+  blocks.index_type = rocksdb::BlockBasedTableOptions::kTwoLevelIndexSearch;
+  blocks.partition_filters = true;
+  blocks.format_version = 5;
+  blocks.block_size = 16 << 10;
+
+  std::vector<rocksdb::ColumnFamilyDescriptor> tables;
+  for (size_t i = 0; i < table_count; ++i) {
+    const auto table = static_cast<Table>(i);
+    rocksdb::ColumnFamilyOptions each;
+    each.table_factory.reset(rocksdb::NewBlockBasedTableFactory(blocks));
+    each.write_buffer_size = std::max<uint64_t>(options.write_buffer_bytes_max / 2, 1 << 20);
+    each.max_write_buffer_number = 4;
+    each.arena_block_size = table == Table::location ? 512 << 10 : 64 << 10;
+    each.level_compaction_dynamic_level_bytes = true;
+    each.compression = best_of({rocksdb::kLZ4Compression, rocksdb::kSnappyCompression});
+    each.bottommost_compression = best_of({rocksdb::kZSTD, rocksdb::kLZ4Compression});
+    if (table == Table::client_id || table == Table::location) {
+      each.memtable_prefix_bloom_size_ratio = 0.03;
+      each.memtable_whole_key_filtering = true;
+    }
+    tables.emplace_back(std::string(table_names[i]), each);
+  }
+  return tables;
+}
+
+// A table that this version does not know was made by a newer one.
+Result<void> check_tables(const rocksdb::DBOptions& database, const RocksOptions& options) {
+  std::vector<std::string> names;
+  const Status listed = rocksdb::DB::ListColumnFamilies(database, options.folder, &names);
+  if (options.access == Access::read_write && (listed.IsPathNotFound() || listed.IsNotFound())) return {};
+  if (!listed.ok()) return fail_of(listed);
+  for (const std::string& name : names)
+    if (std::ranges::find(table_names, name) == table_names.end())
+      return fail(Code::invalid, "the store has a table " + name + " that this version does not know: use the newer version that wrote it");
+  return {};
+}
+
+Result<std::unique_ptr<Tables>> open_tables(const RocksOptions& options, Files& files) {
+  auto below = std::make_unique<Below>(files);
+  rocksdb::DBOptions database = database_options(options);
+  database.env = below->env.get();
+  TRY(check_tables(database, options));
+  std::vector<rocksdb::ColumnFamilyHandle*> tables;
+  rocksdb::DB* db = nullptr;
+  const Status opened =
+      options.access == Access::read_only
+          ? rocksdb::DB::OpenForReadOnly(database, options.folder, table_options(options), &tables, &db)
+          : rocksdb::DB::Open(database, options.folder, table_options(options), &tables, &db);
+  if (!opened.ok()) return fail_of(opened);
+  return std::make_unique<RocksTables>(std::move(below), std::unique_ptr<rocksdb::DB>(db), std::move(tables),
+                                       options.access);
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Store>> open_rocks_store(RocksOptions options, Files& files) {
+  if (options.access == Access::read_write) {
+    TRY(files.make_folder(options.folder));
+    const size_t slash = options.folder.find_last_of('/');
+    TRY(files.sync_folder(slash == std::string::npos ? "." : options.folder.substr(0, std::max<size_t>(slash, 1))));
+  } else if (auto current = files.info(join_path(options.folder, "CURRENT")); !current) {
+    return fail_in("there is no store in " + options.folder, current.error());
+  }
+  for (int attempt = 1;; ++attempt) {
+    auto tables = open_tables(options, files);
+    if (tables) return open_table_store(std::move(*tables));
+    // The writer may have replaced a file between our reading of its list and opening it.
+    const bool again = options.access == Access::read_only && tables.error().code != Code::invalid;
+    if (!again || attempt >= open_attempts_max) return fail_in("open " + options.folder, tables.error());
+  }
+}
+
+}  // namespace waybill::store

@@ -1,0 +1,165 @@
+#include "store/rocks/rocks.h"
+
+#include <rocksdb/db.h>
+
+#include <filesystem>
+
+#include "base/random.h"
+#include "base/simulated_files.h"
+#include "store/store_contract.h"
+
+namespace waybill::store {
+namespace {
+
+constexpr uint64_t small_bytes = 4 << 20;
+
+RocksOptions small(const std::string& folder, Access access = Access::read_write) {
+  return {.folder = folder, .cache_bytes_max = small_bytes, .write_buffer_bytes_max = small_bytes, .open_files_max = 64, .access = access};
+}
+
+// With /data made durable, as whoever makes the data folder does.
+std::unique_ptr<SimulatedFiles> simulated_disk(uint64_t seed = 1) {
+  auto files = make_simulated_files(seed);
+  EXPECT_TRUE(files->make_folder("/data"));
+  EXPECT_TRUE(files->sync_folder("/"));
+  return files;
+}
+
+class SimulatedGround final : public Ground {
+ public:
+  Result<std::unique_ptr<Store>> open() override { return open_rocks_store(small("/data/store"), *files_); }
+  void crash(std::unique_ptr<Store> store) override {
+    files_->stop();
+    store.reset();
+    files_->crash(1, Unsynced::dropped);
+  }
+
+ private:
+  std::unique_ptr<SimulatedFiles> files_ = simulated_disk();
+};
+
+// A folder of the system's, gone at the end.
+class Folder {
+ public:
+  Folder() : path_(std::filesystem::temp_directory_path() / ("waybill-store-" + std::to_string(random_seed()))) {
+    std::filesystem::create_directories(path_);
+  }
+  ~Folder() {
+    std::error_code ignored;
+    std::filesystem::remove_all(path_, ignored);
+  }
+  Folder(const Folder&) = delete;
+  Folder& operator=(const Folder&) = delete;
+  std::string store() const { return (path_ / "store").string(); }
+
+ private:
+  std::filesystem::path path_;
+};
+
+// Closing writes nothing, so that to the tables it is as if the process had died.
+class FolderGround final : public Ground {
+ public:
+  Result<std::unique_ptr<Store>> open() override { return open_rocks_store(small(folder_.store()), system_files()); }
+  void crash(std::unique_ptr<Store> store) override { store.reset(); }
+
+ private:
+  Folder folder_;
+};
+
+std::unique_ptr<Ground> make_simulated_ground() { return std::make_unique<SimulatedGround>(); }
+std::unique_ptr<Ground> make_folder_ground() { return std::make_unique<FolderGround>(); }
+
+constexpr Position journal{.epoch = 1, .partition = 0, .offset = 0};
+
+std::vector<Entry> locations(uint64_t from, uint64_t count) {
+  std::vector<Entry> entries;
+  for (uint64_t offset = from; offset < from + count; ++offset)
+    entries.push_back({.offset = offset,
+                       .record = seen(offset % 2 ? std::optional<std::string>("A") : std::nullopt, "d1", static_cast<int64_t>(offset)),
+                       .undecoded = {}});
+  return entries;
+}
+
+TEST(RocksStore, a_reader_beside_a_writer_sees_what_was_flushed) {
+  const Folder folder;
+  EXPECT_EQ(open_rocks_store(small(folder.store(), Access::read_only), system_files()).error().code, Code::not_found);
+  const auto writer = checked(open_rocks_store(small(folder.store()), system_files()));
+  ASSERT_TRUE(writer->put(journal, locations(0, 100)));
+  ASSERT_TRUE(writer->flush());
+  ASSERT_TRUE(writer->put(journal, locations(100, 100)));
+  const auto reader = checked(open_rocks_store(small(folder.store(), Access::read_only), system_files()));
+  ASSERT_TRUE(reader);
+  EXPECT_EQ(reader->watermarks().visible, 100u);
+  EXPECT_EQ(checked(reader->recount()).locations_and_commands.count, 100u);
+  EXPECT_EQ(reader->put(journal, locations(100, 1)).error().code, Code::denied);
+  EXPECT_EQ(reader->flush().error().code, Code::denied);
+  // What the writer removes later stays readable here.
+  for (uint64_t at = 200; at < 3000; at += 100) {
+    ASSERT_TRUE(writer->put(journal, locations(at, 100)));
+    ASSERT_TRUE(writer->flush());
+  }
+  EXPECT_EQ(checked(reader->recount()).locations_and_commands.count, 100u);
+  const auto later = checked(open_rocks_store(small(folder.store(), Access::read_only), system_files()));
+  EXPECT_EQ(checked(later->recount()).locations_and_commands.count, 3000u);
+}
+
+TEST(RocksStore, a_second_writer_is_refused) {
+  const auto files = simulated_disk();
+  const Folder folder;
+  const auto first = checked(open_rocks_store(small("/data/store"), *files));
+  EXPECT_EQ(open_rocks_store(small("/data/store"), *files).error().code, Code::conflict);
+  const auto real = checked(open_rocks_store(small(folder.store()), system_files()));
+  EXPECT_EQ(open_rocks_store(small(folder.store()), system_files()).error().code, Code::conflict);
+}
+
+TEST(RocksStore, a_newer_format_is_refused) {
+  const Folder folder;
+  { ASSERT_TRUE(open_rocks_store(small(folder.store()), system_files())); }
+  {
+    std::vector<std::string> names;
+    ASSERT_TRUE(rocksdb::DB::ListColumnFamilies({}, folder.store(), &names).ok());
+    std::vector<rocksdb::ColumnFamilyDescriptor> tables;
+    for (const std::string& name : names) tables.emplace_back(name, rocksdb::ColumnFamilyOptions());
+    std::vector<rocksdb::ColumnFamilyHandle*> handles;
+    rocksdb::DB* opened = nullptr;
+    ASSERT_TRUE(rocksdb::DB::Open({}, folder.store(), tables, &handles, &opened).ok());
+    const std::unique_ptr<rocksdb::DB> db(opened);
+    ASSERT_TRUE(db->Put({}, "meta", "\x02what comes later").ok());
+    ASSERT_TRUE(db->Flush({}).ok());
+    for (auto* handle : handles) db->DestroyColumnFamilyHandle(handle);
+  }
+  const auto refused = open_rocks_store(small(folder.store()), system_files());
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, Code::invalid);
+  EXPECT_NE(refused.error().message.find("format 2"), std::string::npos) << refused.error().message;
+}
+
+TEST(RocksStore, a_full_disk_is_overloaded_and_nothing_is_lost) {
+  const auto files = simulated_disk();
+  auto store = checked(open_rocks_store(small("/data/store"), *files));
+  ASSERT_TRUE(store->put(journal, locations(0, 1000)));
+  ASSERT_TRUE(store->flush());
+  ASSERT_TRUE(store->put(journal, locations(1000, 1000)));
+  files->set_capacity(1);
+  for (int i = 0; i < 3; ++i) EXPECT_EQ(store->flush().error().code, Code::overloaded);
+  EXPECT_EQ(store->watermarks().durable, 1000u);
+  EXPECT_EQ(checked(store->recount()).locations_and_commands.count, 2000u);
+  files->set_capacity(1 << 30);
+  const auto flushed = store->flush();
+  ASSERT_TRUE(flushed) << flushed.error().message;
+  ASSERT_TRUE(store->put(journal, locations(2000, 1000)));
+  ASSERT_TRUE(store->flush());
+  EXPECT_EQ(store->watermarks().durable, 3000u);
+  files->stop();
+  store.reset();
+  files->crash(1, Unsynced::dropped);
+  store = checked(open_rocks_store(small("/data/store"), *files));
+  EXPECT_EQ(checked(store->recount()).locations_and_commands.count, 3000u);
+}
+
+}  // namespace
+
+INSTANTIATE_TEST_SUITE_P(RocksOnSimulatedFiles, StoreContract, testing::Values(&make_simulated_ground));
+INSTANTIATE_TEST_SUITE_P(RocksInAFolder, StoreContract, testing::Values(&make_folder_ground));
+
+}  // namespace waybill::store
