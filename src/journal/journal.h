@@ -42,12 +42,13 @@ struct Records {
 };
 
 struct JournalOptions {
-  std::string folder;                              // made where missing
+  std::string folder{};                            // made where missing
   uint32_t epoch = 1;                              // of a new folder; an existing one keeps its own
   uint32_t partition = 0;
   uint64_t segment_bytes = 64 << 20;               // preallocated and filled with zeros ahead of use
   uint64_t unsynced_bytes_max = 64 << 20;          // appended and not yet durable: beyond it append says overloaded
   uint64_t disk_bytes_max = 0;                     // all segments together; 0: the disk is the limit
+  std::chrono::milliseconds space_retry{500};      // pause before it looks again whether there is space for a segment
   bool sync = true;                                // false loses on a crash: for comparison in benchmarks only
 };
 

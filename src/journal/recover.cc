@@ -1,0 +1,114 @@
+#include "journal/recover.h"
+
+#include <algorithm>
+
+#include "base/log.h"
+
+namespace waybill::journal {
+namespace {
+
+constexpr size_t copy_bytes = 1 << 20;
+
+std::string parent_of(const std::string& path) {
+  const size_t end = path.find_last_not_of('/');
+  if (end == std::string::npos) return "/";
+  const size_t slash = path.find_last_of('/', end);
+  if (slash == std::string::npos) return ".";
+  return slash == 0 ? "/" : path.substr(0, slash);
+}
+
+// With the names of all folders on the way.
+Result<void> make_durable_folder(Files& files, const std::string& folder) {
+  std::vector<std::string> missing;
+  for (std::string at = folder; at != "." && at != "/" && !files.info(at); at = parent_of(at)) missing.push_back(at);
+  TRY(files.make_folder(folder));
+  for (size_t i = missing.size(); i-- > 0;) TRY(files.sync_folder(parent_of(missing[i])));
+  return {};
+}
+
+Result<void> remove_unused(Files& files, const std::string& folder) {
+  TRY_LET(const auto entries, files.list(folder));
+  for (const FileInfo& entry : entries) {
+    if (is_unused_segment(entry.name)) TRY(files.remove(join_path(folder, entry.name)));
+  }
+  return {};
+}
+
+// Frames that can be read are not durable for that: the process may have died between write and sync, or a sync failed and
+// the system took the bytes for written. So what is not known to be durable is written again, and what is no frame is
+// overwritten with zeros, before the journal goes on behind it.
+Result<void> settle_tail(File& file, const Tail& tail) {
+  std::vector<std::byte> block(copy_bytes);
+  for (uint64_t place = tail.synced; place < tail.place;) {
+    const auto wanted = static_cast<size_t>(std::min<uint64_t>(block.size(), tail.place - place));
+    TRY_LET(const size_t count, file.read_at(place, std::span(block).first(wanted)));
+    if (count != wanted) return fail(Code::unavailable, "the last segment became shorter while it was opened");
+    TRY(file.write_at(place, Bytes(block).first(count)));
+    place += count;
+  }
+  std::ranges::fill(block, std::byte{0});
+  for (uint64_t place = tail.place; place < tail.dirty_end;) {
+    const auto count = static_cast<size_t>(std::min<uint64_t>(block.size(), tail.dirty_end - place));
+    TRY(file.write_at(place, Bytes(block).first(count)));
+    place += count;
+  }
+  return file.sync();
+}
+
+}  // namespace
+
+Result<std::vector<Segment>> read_segments(Files& files, const std::string& folder,
+                                           const std::vector<uint64_t>& firsts) {
+  std::vector<Segment> segments;
+  segments.reserve(firsts.size());
+  for (const uint64_t first : firsts) {
+    TRY_LET(segments.emplace_back(), read_segment(files, folder, first));
+    const SegmentHeader& one = segments.back().header;
+    const SegmentHeader& other = segments.front().header;
+    if (one.epoch != other.epoch || one.partition != other.partition) {
+      return fail(Code::corrupt, join_path(folder, segment_name(first)) + ": is of epoch " + std::to_string(one.epoch) +
+                                     ", partition " + std::to_string(one.partition) +
+                                     ", the segments before it of epoch " + std::to_string(other.epoch) +
+                                     ", partition " + std::to_string(other.partition));
+    }
+  }
+  return segments;
+}
+
+Result<void> check_tail(const std::string& folder, const Segment& segment, const Tail& tail) {
+  if (!tail.behind) return {};
+  const std::string range = tail.behind->offset > tail.next
+                                ? "the records at offsets " + std::to_string(tail.next) + " to " +
+                                      std::to_string(tail.behind->offset - 1) + " cannot be read"
+                                : "the records from offset " + std::to_string(tail.next) + " on cannot be trusted";
+  return fail(Code::corrupt, join_path(folder, segment_name(segment.first())) + ": damaged at byte " +
+                                 std::to_string(tail.place) + ": " + range +
+                                 ". They had been durable; nothing was changed. Restore the file from a copy");
+}
+
+Result<Recovered> recover(Files& files, const std::string& folder) {
+  TRY(make_durable_folder(files, folder));
+  TRY_LET(const auto firsts, list_segments(files, folder));
+  Recovered recovered;
+  TRY_LET(recovered.segments, read_segments(files, folder, firsts));
+  if (!recovered.segments.empty()) {
+    const Segment& last = recovered.segments.back();
+    TRY_LET(recovered.last, files.open(join_path(folder, segment_name(last.first())), OpenMode::read_write));
+    const Mark begin{.offset = last.first(), .place = segment_header_bytes};
+    TRY_LET(recovered.tail, find_tail(*recovered.last, last, begin));
+    TRY(check_tail(folder, last, recovered.tail));
+    if (recovered.tail.dirty_end > recovered.tail.place) {
+      log::warning("the journal's end was torn, what nobody was told of is cut",
+                   {{"segment", segment_name(last.first())},
+                    {"place", recovered.tail.place},
+                    {"bytes", recovered.tail.dirty_end - recovered.tail.place},
+                    {"end", recovered.tail.next}});
+    }
+    TRY(settle_tail(*recovered.last, recovered.tail));
+  }
+  TRY(remove_unused(files, folder));
+  TRY(files.sync_folder(folder));  // a name that can be seen is not durable for that
+  return recovered;
+}
+
+}  // namespace waybill::journal
