@@ -1,0 +1,289 @@
+#include "app/config.h"
+
+#include <toml++/toml.h>
+
+#include <algorithm>
+#include <charconv>
+#include <sstream>
+
+#include "base/environment.h"
+#include "base/files.h"
+
+namespace waybill::app {
+namespace {
+
+template <class Number>
+bool set_number(Number& into, const std::string& text, Number least, Number most) {
+  Number value{};
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (error != std::errc() || end != text.data() + text.size() || value < least || value > most) return false;
+  into = value;
+  return true;
+}
+
+Setting number(std::string name, std::string flag, uint64_t Config::*member, uint64_t least, uint64_t most,
+               std::string help) {
+  return {.name = std::move(name),
+          .flag = std::move(flag),
+          .variable = {},
+          .expects = "a whole number from " + std::to_string(least) + " to " + std::to_string(most),
+          .help = std::move(help),
+          .set = [=](Config& config, const std::string& text) { return set_number(config.*member, text, least, most); },
+          .show = [=](const Config& config) { return std::to_string(config.*member); }};
+}
+
+Setting text(std::string name, std::string flag, std::string Config::*member, std::string expects, std::string help) {
+  return {.name = std::move(name),
+          .flag = std::move(flag),
+          .variable = {},
+          .expects = std::move(expects),
+          .help = std::move(help),
+          .set = [=](Config& config, const std::string& value) { config.*member = value; return true; },
+          .show = [=](const Config& config) { return '"' + config.*member + '"'; }};
+}
+
+template <class Enum>
+Setting choice(std::string name, std::string flag, Enum Config::*member, std::vector<std::pair<std::string, Enum>> choices,
+               std::string help) {
+  std::string expects = "one of";
+  for (const auto& [word, value] : choices) expects += ' ' + word;
+  return {.name = std::move(name),
+          .flag = std::move(flag),
+          .variable = {},
+          .expects = expects,
+          .help = std::move(help),
+          .set =
+              [=](Config& config, const std::string& value) {
+                const auto found = std::ranges::find(choices, value, &std::pair<std::string, Enum>::first);
+                if (found == choices.end()) return false;
+                config.*member = found->second;
+                return true;
+              },
+          .show =
+              [=](const Config& config) {
+                const auto found = std::ranges::find(choices, config.*member, &std::pair<std::string, Enum>::second);
+                return '"' + found->first + '"';
+              }};
+}
+
+bool split_listen(const std::string& listen, std::string& host, uint16_t& port) {
+  const size_t colon = listen.rfind(':');
+  if (colon == std::string::npos || colon == 0) return false;
+  host = listen.substr(0, colon);
+  if (host.size() > 2 && host.front() == '[' && host.back() == ']') host = host.substr(1, host.size() - 2);
+  return set_number<uint16_t>(port, listen.substr(colon + 1), 0, UINT16_MAX);
+}
+
+Setting listen_setting() {
+  Setting setting = text("listen", "--listen", &Config::listen, "HOST:PORT, as 127.0.0.1:5000 or [::1]:5000",
+                         "address of the HTTP API; port 0 takes any free one");
+  setting.set = [](Config& config, const std::string& value) {
+    std::string host;
+    uint16_t port = 0;
+    if (!split_listen(value, host, port)) return false;
+    config.listen = value;
+    return true;
+  };
+  return setting;
+}
+
+// "+01:00", "-03:00", "UTC".
+bool set_offset(Duration& into, const std::string& value) {
+  if (value == "UTC" || value == "Z") {
+    into = {};
+    return true;
+  }
+  constexpr size_t length = 6;
+  if (value.size() != length || (value[0] != '+' && value[0] != '-') || value[3] != ':') return false;
+  int hours = 0;
+  int minutes = 0;
+  if (!set_number(hours, value.substr(1, 2), 0, 14) || !set_number(minutes, value.substr(4, 2), 0, 59)) return false;
+  into = std::chrono::hours(hours) + std::chrono::minutes(minutes);
+  if (value[0] == '-') into = -into;
+  return true;
+}
+
+std::string show_offset(Duration offset) {
+  if (offset == Duration{}) return "\"UTC\"";
+  const auto minutes = std::chrono::duration_cast<std::chrono::minutes>(offset < Duration{} ? -offset : offset).count();
+  const std::string two = std::to_string(100 + minutes / 60) + std::to_string(100 + minutes % 60);
+  return std::string("\"") + (offset < Duration{} ? '-' : '+') + two.substr(1, 2) + ':' + two.substr(4, 2) + '"';
+}
+
+Setting offset_setting() {
+  return {.name = "time.naive_offset",
+          .flag = "--time-naive-offset",
+          .variable = {},
+          .expects = "UTC or an offset such as +01:00",
+          .help = "what timestamps without a zone mean: local time at this offset from UTC",
+          .set = [](Config& config, const std::string& value) { return set_offset(config.naive_offset, value); },
+          .show = [](const Config& config) { return show_offset(config.naive_offset); }};
+}
+
+Setting sync_setting() {
+  return {.name = "journal.sync",
+          .flag = "--journal-sync",
+          .variable = {},
+          .expects = "true or false",
+          .help = "false acknowledges before the disk has it and loses on a crash: for comparison only",
+          .set =
+              [](Config& config, const std::string& value) {
+                if (value != "true" && value != "false") return false;
+                config.journal_sync = value == "true";
+                return true;
+              },
+          .show = [](const Config& config) -> std::string { return config.journal_sync ? "true" : "false"; }};
+}
+
+std::vector<Setting> make_settings() {
+  constexpr uint64_t mib_max = 1 << 24;
+  std::vector<Setting> all{
+      listen_setting(),
+      text("data", "--data", &Config::data, "a folder", "where everything is kept; made where missing"),
+      text("port_file", "--port-file", &Config::port_file, "a file", "gets the port once it is ready to be connected to"),
+      choice("log.level", "--log-level", &Config::log_level,
+             {{"debug", log::Level::debug},
+              {"info", log::Level::info},
+              {"warning", log::Level::warning},
+              {"error", log::Level::error},
+              {"off", log::Level::off}},
+             "the least important line that is written"),
+      choice("log.format", "--log-format", &Config::log_format,
+             {{"text", log::Format::text}, {"json", log::Format::json}}, "one line a thing, for people or for programs"),
+      number("http.threads", "--http-threads", &Config::http_threads, 1, 64, "event loops"),
+      number("http.body_mib_max", "--http-body-mib-max", &Config::http_body_mib_max, 1, 1024,
+             "a larger body is answered 413"),
+      number("http.connections_max", "--http-connections-max", &Config::http_connections_max, 1, 1'000'000,
+             "more connections are answered 503 and closed"),
+      number("journal.segment_mib", "--journal-segment-mib", &Config::journal_segment_mib, 4, 4096,
+             "size of one journal file; only whole ones are removed"),
+      number("journal.disk_mib_max", "--journal-disk-mib-max", &Config::journal_disk_mib_max, 0, mib_max,
+             "disk budget of the journal, at least three segments; beyond it 503; 0: the disk is the limit"),
+      number("journal.keep_mib", "--journal-keep-mib", &Config::journal_keep_mib, 0, mib_max,
+             "newest part of the journal that stays although the store has it durable"),
+      sync_setting(),
+      number("store.cache_mib_max", "--store-cache-mib-max", &Config::store_cache_mib_max, 1, mib_max,
+             "memory for what was read from the store's files"),
+      number("store.flush_seconds", "--store-flush-seconds", &Config::store_flush_seconds, 1, 3600,
+             "how often the store is made durable; a start after a crash reads so much of the journal again"),
+      offset_setting(),
+      number("stale_after_seconds", "--stale-after-seconds", &Config::stale_after_seconds, 1, 86'400,
+             "an order whose last fix is older is called stale"),
+  };
+  for (Setting& setting : all) {
+    setting.variable = "WAYBILL_" + setting.name;
+    for (char& c : setting.variable) c = c == '.' ? '_' : static_cast<char>(std::toupper(static_cast<unsigned char>(c)));
+  }
+  return all;
+}
+
+// Leaves of the file as "table.key" to the value's text.
+Result<void> flatten(const toml::table& table, const std::string& prefix, std::map<std::string, std::string>& into) {
+  for (const auto& [key, node] : table) {
+    const std::string name = prefix + std::string(key.str());
+    if (const auto* inner = node.as_table()) {
+      TRY(flatten(*inner, name + ".", into));
+    } else if (const auto* string = node.as_string()) {
+      into[name] = string->get();
+    } else if (node.is_integer() || node.is_boolean()) {
+      std::ostringstream written;
+      node.visit([&](const auto& value) { written << value; });
+      into[name] = written.str();
+    } else {
+      return fail(Code::invalid, name + ": expected a text, a whole number, true or false");
+    }
+  }
+  return {};
+}
+
+Result<std::map<std::string, std::string>> read_toml(const std::string& path) {
+  TRY_LET(const std::string content, read_file(system_files(), path));
+  std::map<std::string, std::string> values;
+  try {
+    const toml::table table = toml::parse(content, path);
+    if (auto flat = flatten(table, "", values); !flat) return fail_in(path, flat.error());
+  } catch (const toml::parse_error& error) {
+    std::ostringstream where;
+    where << path << ':' << error.source().begin.line << ": " << error.description();
+    return fail(Code::invalid, where.str());
+  }
+  return values;
+}
+
+Result<void> set_from(LoadedConfig& loaded, const Setting& setting, const std::string& value, const std::string& source) {
+  if (!setting.set(loaded.config, value))
+    return fail(Code::invalid, source + ": " + setting.name + " is '" + value + "', expected " + setting.expects);
+  loaded.sources[setting.name] = source;
+  return {};
+}
+
+Result<void> take_file(LoadedConfig& loaded, const std::string& path) {
+  TRY_LET(const auto values, read_toml(path));
+  for (const auto& [name, value] : values) {
+    const auto setting = std::ranges::find(settings(), name, &Setting::name);
+    if (setting == settings().end())
+      return fail(Code::invalid, path + ": there is no setting '" + name + "'; `waybill config` lists them");
+    TRY(set_from(loaded, *setting, value, "file " + path));
+  }
+  return {};
+}
+
+}  // namespace
+
+std::string Config::host() const {
+  std::string host;
+  uint16_t port = 0;
+  split_listen(listen, host, port);
+  return host;
+}
+
+uint16_t Config::port() const {
+  std::string host;
+  uint16_t port = 0;
+  split_listen(listen, host, port);
+  return port;
+}
+
+const std::vector<Setting>& settings() {
+  static const std::vector<Setting> all = make_settings();
+  return all;
+}
+
+Result<LoadedConfig> load_config(const std::string& file, const std::map<std::string, std::string>& flags) {
+  LoadedConfig loaded;
+  for (const Setting& setting : settings()) loaded.sources[setting.name] = "default";
+  if (!file.empty()) {
+    TRY(take_file(loaded, file));
+  } else if (system_files().info("waybill.toml")) {
+    TRY(take_file(loaded, "waybill.toml"));
+  }
+  for (const Setting& setting : settings()) {
+    if (auto value = environment_variable(setting.variable))
+      TRY(set_from(loaded, setting, *value, "variable " + setting.variable));
+    if (auto flag = flags.find(setting.name); flag != flags.end())
+      TRY(set_from(loaded, setting, flag->second, "flag " + setting.flag));
+  }
+  return loaded;
+}
+
+std::string show_config(const LoadedConfig& loaded) {
+  std::ostringstream shown;
+  std::string open_table;
+  // Keys without a table come first, as TOML wants them.
+  for (const bool in_table : {false, true}) {
+    for (const Setting& setting : settings()) {
+      const size_t dot = setting.name.find('.');
+      if ((dot != std::string::npos) != in_table) continue;
+      const std::string table = in_table ? setting.name.substr(0, dot) : "";
+      if (table != open_table) shown << "\n[" << table << "]\n";
+      open_table = table;
+      const std::string line = setting.name.substr(in_table ? dot + 1 : 0) + " = " + setting.show(loaded.config);
+      constexpr size_t source_column = 40;
+      shown << line << std::string(line.size() < source_column ? source_column - line.size() : 1, ' ') << "# "
+            << loaded.sources.at(setting.name) << "; " << setting.help << '\n';
+    }
+  }
+  return shown.str();
+}
+
+}  // namespace waybill::app

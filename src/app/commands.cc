@@ -1,0 +1,142 @@
+#include "app/commands.h"
+
+#include <CLI/CLI.hpp>
+
+#include <cstdio>
+
+#include "app/client_commands.h"
+#include "app/platform.h"
+#include "app/stop_signal.h"
+#include "app/verify.h"
+#include "app/version.h"
+
+namespace waybill::app {
+namespace {
+
+constexpr int exit_done = 0;
+constexpr int exit_failed = 1;
+
+int failed(const Error& error) {
+  std::fprintf(stderr, "waybill: %s\n", error.message.c_str());
+  return exit_failed;
+}
+
+int done(const Result<void>& result) { return result ? exit_done : failed(result.error()); }
+
+// The settings of app/config.h as flags of a command.
+class ConfigFlags {
+ public:
+  explicit ConfigFlags(CLI::App& command) {
+    command.add_option("--config", file_, "settings file (TOML); waybill.toml of the working folder where it is not given");
+    for (const Setting& setting : settings())
+      command.add_option(setting.flag, given_[setting.name], setting.help + " (" + setting.expects + ")")
+          ->group("Settings")
+          ->type_name("");
+  }
+  Result<LoadedConfig> load() const {
+    std::map<std::string, std::string> flags;
+    for (const auto& [name, value] : given_)
+      if (!value.empty()) flags[name] = value;
+    TRY_LET(LoadedConfig loaded, load_config(file_, flags));
+    log::configure(loaded.config.log_level, loaded.config.log_format);
+    return loaded;
+  }
+
+ private:
+  std::string file_;
+  std::map<std::string, std::string> given_;
+};
+
+using Run = std::function<int()>;
+
+Run add_up(CLI::App& command) {
+  auto flags = std::make_shared<ConfigFlags>(command);
+  auto demo = std::make_shared<bool>(false);
+  command.add_flag("--demo", *demo, "let 50 simulated couriers drive on Porto's streets through the HTTP API");
+  return [=] {
+    const StopAtSignal stop;
+    const auto loaded = flags->load();
+    if (!loaded) return failed(loaded.error());
+    return done(run_platform({.config = loaded->config, .demo = *demo ? Demo::yes : Demo::no}, stop.token()));
+  };
+}
+
+Run add_api(CLI::App& command) {
+  auto flags = std::make_shared<ConfigFlags>(command);
+  return [=] {
+    const StopAtSignal stop;
+    const auto loaded = flags->load();
+    if (!loaded) return failed(loaded.error());
+    return done(run_platform({.config = loaded->config}, stop.token()));
+  };
+}
+
+Run add_verify(CLI::App& command) {
+  auto flags = std::make_shared<ConfigFlags>(command);
+  auto deep = std::make_shared<bool>(false);
+  command.add_flag("--deep", *deep, "also read every row of the store again");
+  return [=] {
+    const auto loaded = flags->load();
+    if (!loaded) return failed(loaded.error());
+    const auto balances = run_verify(loaded->config, *deep ? ingest::Depth::rows : ingest::Depth::ledgers);
+    if (!balances) return failed(balances.error());
+    return *balances ? exit_done : exit_failed;
+  };
+}
+
+Run add_config(CLI::App& command) {
+  auto flags = std::make_shared<ConfigFlags>(command);
+  return [=] {
+    const auto loaded = flags->load();
+    if (!loaded) return failed(loaded.error());
+    std::fputs(show_config(*loaded).c_str(), stdout);
+    return exit_done;
+  };
+}
+
+Run add_version(CLI::App&) {
+  return [] {
+    std::fputs(version_report().c_str(), stdout);
+    return exit_done;
+  };
+}
+
+struct Command {
+  const char* name;
+  const char* help;
+  Run (*add)(CLI::App&);
+};
+
+constexpr Command commands[] = {
+    {"up", "the whole platform in one process", add_up},
+    {"api", "the HTTP API with its journal and store", add_api},
+    {"simulate", "couriers that drive on streets and send where they are", add_simulate},
+    {"replay", "send the locations of a file: NDJSON, CSV, GPX, also .gz", add_replay},
+    {"verify", "do the books of a data folder balance? exits 1 when they do not", add_verify},
+    {"config", "the effective settings and where each comes from", add_config},
+    {"version", "the version and the formats that it knows", add_version},
+};
+
+}  // namespace
+
+int run_command_line(int argc, char** argv) {
+  CLI::App app("Waybill carries every courier's location, once and provably, from the phone to the analyst's table.",
+               "waybill");
+  app.require_subcommand(1);
+  app.set_version_flag("--version", std::string(version()));
+  Run chosen;
+  for (const Command& command : commands) {
+    CLI::App* added = app.add_subcommand(command.name, command.help);
+    const Run run = command.add(*added);
+    added->callback([&chosen, run] { chosen = run; });
+  }
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    constexpr int exit_usage = 2;
+    return app.exit(error) == 0 ? exit_done : exit_usage;
+  }
+  return chosen();
+}
+
+}  // namespace waybill::app

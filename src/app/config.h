@@ -1,0 +1,64 @@
+// app/config.h — every setting once: its name in the file, its flag, its variable, what it means, and where its value came from.
+//
+// Order: a flag beats an environment variable beats the file beats the default.
+// Failure: invalid names the setting, what was expected, and where the value came from.
+#pragma once
+
+#include <filesystem>
+#include <functional>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/result.h"
+
+namespace waybill::app {
+
+struct Config {
+  std::string listen = "127.0.0.1:5000";
+  std::string data = "./data";
+  std::string port_file;
+  log::Level log_level = log::Level::info;
+  log::Format log_format = log::Format::text;
+  uint64_t http_threads = 1;
+  uint64_t http_body_mib_max = 16;
+  uint64_t http_connections_max = 20'000;
+  uint64_t journal_segment_mib = 64;
+  uint64_t journal_disk_mib_max = 0;
+  uint64_t journal_keep_mib = 1024;
+  bool journal_sync = true;
+  uint64_t store_cache_mib_max = 64;
+  uint64_t store_flush_seconds = 60;
+  Duration naive_offset{};
+  uint64_t stale_after_seconds = 120;
+
+  std::string host() const;
+  uint16_t port() const;
+};
+
+struct Setting {
+  std::string name;      // in the file: "journal.keep_mib"
+  std::string flag;      // "--journal-keep-mib"
+  std::string variable;  // "WAYBILL_JOURNAL_KEEP_MIB"
+  std::string expects;   // "a number of MiB"
+  std::string help;
+  std::function<bool(Config&, const std::string&)> set;  // false: not what it expects
+  std::function<std::string(const Config&)> show;
+};
+
+const std::vector<Setting>& settings();
+
+struct LoadedConfig {
+  Config config;
+  std::map<std::string, std::string> sources;  // setting name to "default", "file waybill.toml", "variable …", "flag …"
+};
+
+// `file` may be empty: then waybill.toml in the working folder is read if it is there. `flags`: setting name to text.
+Result<LoadedConfig> load_config(const std::string& file, const std::map<std::string, std::string>& flags);
+
+// What `waybill config` prints: a TOML file with the effective values and, behind each, its source.
+std::string show_config(const LoadedConfig& loaded);
+
+}  // namespace waybill::app

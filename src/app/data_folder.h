@@ -1,0 +1,29 @@
+// app/data_folder.h — the folder that holds everything: one writer at a time, of a format that this program knows.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "base/files.h"
+
+namespace waybill::app {
+
+inline constexpr int data_format = 1;  // docs/FORMATS.md, The data folder
+
+// Held by the one process that writes the folder.
+struct DataFolder {
+  std::string path;
+  std::unique_ptr<FileLock> lock;
+
+  std::string journal() const { return join_path(path, "journal"); }
+  std::string store() const { return join_path(path, "store"); }
+  std::string trimmed() const { return join_path(path, "trimmed"); }
+};
+
+// Makes the folder where it is missing. conflict: another process writes it. invalid: it is of a newer format, or not ours.
+Result<DataFolder> open_data_folder(const std::string& path, Files& files);
+
+// For readers, beside a writer or without one. not_found where there is none.
+Result<DataFolder> look_into_data_folder(const std::string& path, Files& files);
+
+}  // namespace waybill::app

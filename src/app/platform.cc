@@ -1,0 +1,168 @@
+#include "app/platform.h"
+
+#include <condition_variable>
+#include <cstdio>
+#include <optional>
+#include <thread>
+
+#include "app/assets.h"
+#include "app/simulate.h"
+#include "app/version.h"
+#include "app/wiring.h"
+#include "base/guarded.h"
+#include "ingest/keep.h"
+#include "ingest/subscribe.h"
+#include "serve/api.h"
+#include "serve/server.h"
+
+namespace waybill::app {
+namespace {
+
+constexpr std::chrono::seconds stop_wait_max{10};
+
+// The first thing that went wrong while serving; ends the wait.
+class Ending {
+ public:
+  void fail(const Error& error) {
+    std::lock_guard lock(mutex_);
+    if (!error_) error_ = error;
+    changed_.notify_all();
+  }
+  // Until stop or fail.
+  Result<void> wait(std::stop_token stop) {
+    std::unique_lock lock(mutex_);
+    changed_.wait(lock, stop, [this] { return error_.has_value(); });
+    if (error_) return std::unexpected(*error_);
+    return {};
+  }
+  Result<void> result() {
+    std::lock_guard lock(mutex_);
+    if (error_) return std::unexpected(*error_);
+    return {};
+  }
+
+ private:
+  std::mutex mutex_;
+  std::condition_variable_any changed_;
+  std::optional<Error> error_;
+};
+
+std::string base_url(const Config& config, uint16_t port) {
+  std::string host = config.host();
+  if (host == "0.0.0.0" || host == "::") host = "127.0.0.1";
+  if (host.find(':') != std::string::npos) host = '[' + host + ']';
+  return "http://" + host + ':' + std::to_string(port);
+}
+
+void greet(const Config& config, const std::string& url, Demo demo) {
+  const char* order = demo == Demo::yes ? "/v1/orders?state=on_the_way&limit=3" : "/v1/orders";
+  std::printf("waybill %s is ready\n  open  %s/\n  try   curl -s '%s%s'\n", std::string(version()).c_str(), url.c_str(),
+              url.c_str(), order);
+  if (demo == Demo::no)
+    std::printf(
+        "  send  curl -s %s/v1/locations -H 'content-type: application/json' \\\n"
+        "          -d '{\"deliverer_id\":7,\"order_id\":1001,\"delivery_state\":\"start\",\"latitude\":41.15,"
+        "\"longitude\":-8.61,\"timestamp\":\"2026-01-15T09:00:00Z\"}'\n",
+        url.c_str());
+  std::printf("  data  %s   (waybill verify --data %s)\n  stop  Ctrl-C\n", config.data.c_str(), config.data.c_str());
+  std::fflush(stdout);
+}
+
+std::vector<serve::Page> pages() {
+  return {{.path = "/", .content_type = "text/html; charset=utf-8", .bytes = page_html(), .encoding = {}},
+          {.path = "/web/waybill.css", .content_type = "text/css; charset=utf-8", .bytes = page_css(), .encoding = {}},
+          {.path = "/web/waybill.js", .content_type = "text/javascript; charset=utf-8", .bytes = page_js(), .encoding = {}},
+          {.path = "/web/streets.geojson",
+           .content_type = "application/geo+json",
+           .bytes = porto_streets_gz(),
+           .encoding = "gzip"}};
+}
+
+SimulateOptions demo_couriers(const std::string& url) {
+  SimulateOptions couriers;
+  couriers.url = url;
+  couriers.interval_s = 2;  // so that the map moves while somebody looks
+  couriers.interval_spread_s = 1;
+  couriers.locations_per_order = 60;
+  couriers.show = Show::nothing;
+  return couriers;
+}
+
+serve::ServerOptions server_options(const Config& config) {
+  return {.host = config.host(),
+          .port = config.port(),
+          .threads = static_cast<int>(config.http_threads),
+          .connections_max = config.http_connections_max,
+          .body_bytes_max = config.http_body_mib_max << 20};
+}
+
+}  // namespace
+
+Result<void> run_platform(const PlatformOptions& options, std::stop_token stop) {
+  const Config& config = options.config;
+  Clock& clock = system_clock();
+  const auto metrics = make_metrics();
+  Health health;
+  Ending ending;
+  TRY_LET(const DataFolder folder, open_data_folder(config.data, system_files()));
+  TRY_LET(const auto journal, open_journal_of(config, folder, *metrics));
+  TRY_LET(const auto store, open_store_of(config, folder));
+  TRY(ingest::check_agreement(*journal, *store));
+  ingest::Progress progress;
+  ingest::Subscriber subscriber(*journal, *store, progress, health, clock, *metrics);
+  ingest::Keeper keeper(*journal, *store, system_files(), health, clock, *metrics,
+                        {.trimmed_path = folder.trimmed(),
+                         .flush_every = std::chrono::seconds(config.store_flush_seconds),
+                         .journal_keep_bytes = config.journal_keep_mib << 20});
+  ingest::Acceptor acceptor(*journal, *metrics);
+  const serve::ApiParts parts{.acceptor = acceptor,
+                              .journal = *journal,
+                              .store = *store,
+                              .progress = progress,
+                              .metrics = *metrics,
+                              .clock = clock,
+                              .options = {.naive_offset = config.naive_offset,
+                                          .stale_after = std::chrono::seconds(config.stale_after_seconds)},
+                              .not_ready_because = [&health] { return health.reasons(); },
+                              .pages = pages()};
+  const serve::Durability durability{.commit = [&] { return journal->commit(); },
+                                     .durable_end = [&] { return journal->durable_end(); },
+                                     .on_failure = [&](const Error& error) { ending.fail(error); }};
+  TRY_LET(const auto server, serve::open_server(server_options(config), serve::api_routes(parts), durability, progress,
+                                                *metrics, clock));
+
+  // Beyond this point nothing is opened.
+  std::jthread subscribing([&](std::stop_token asked) {
+    if (auto ran = subscriber.run(asked); !ran) ending.fail(ran.error());
+  });
+  std::jthread keeping([&](std::stop_token asked) { keeper.run(asked); });
+  server->start();
+  if (!config.port_file.empty())
+    TRY(write_file_atomically(system_files(), config.port_file, std::to_string(server->port()) + "\n"));
+  const std::string url = base_url(config, server->port());
+  greet(config, url, options.demo);
+  std::jthread driving;
+  if (options.demo == Demo::yes)
+    driving = std::jthread([&](std::stop_token asked) {
+      if (auto drove = run_simulate(demo_couriers(url), clock, asked); !drove) ending.fail(drove.error());
+    });
+
+  const Result<void> ended = ending.wait(stop);
+  log::info("stopping", {{"why", ended ? "asked to" : ended.error().message}});
+  if (driving.joinable()) {
+    driving.request_stop();
+    driving.join();
+  }
+  server->stop(stop_wait_max);
+  subscribing.request_stop();
+  subscribing.join();
+  keeping.request_stop();
+  keeping.join();
+  TRY(ended);
+  TRY(ending.result());
+  TRY(keeper.flush());
+  log::info("stopped", {{"records", journal->durable_end()}});
+  return {};
+}
+
+}  // namespace waybill::app

@@ -1,0 +1,12 @@
+// app/verify.h — `waybill verify`: do the books of a data folder balance? Also beside the process that writes it.
+#pragma once
+
+#include "app/config.h"
+#include "ingest/books.h"
+
+namespace waybill::app {
+
+// Prints what it found to standard output; true when everything balances.
+Result<bool> run_verify(const Config& config, ingest::Depth depth);
+
+}  // namespace waybill::app

@@ -1,0 +1,16 @@
+// app/wiring.h — the one place that names adapters: what the configuration asks for, opened.
+#pragma once
+
+#include "app/config.h"
+#include "app/data_folder.h"
+#include "journal/journal.h"
+#include "store/store.h"
+
+namespace waybill::app {
+
+Result<std::unique_ptr<journal::Journal>> open_journal_of(const Config& config, const DataFolder& folder,
+                                                          Metrics& metrics);
+Result<std::unique_ptr<store::Store>> open_store_of(const Config& config, const DataFolder& folder);
+Result<std::unique_ptr<store::Store>> open_store_to_read(const Config& config, const DataFolder& folder);
+
+}  // namespace waybill::app

@@ -1,0 +1,233 @@
+// The write path from the door to the store, over a disk that loses, tears and fails: each run ends with the books.
+#include <gtest/gtest.h>
+
+#include <set>
+
+#include "base/random.h"
+#include "base/simulated_files.h"
+#include "ingest/accept.h"
+#include "ingest/books.h"
+#include "ingest/keep.h"
+#include "ingest/subscribe.h"
+#include "store/rocks/rocks.h"
+
+namespace waybill::ingest {
+namespace {
+
+const Time noon = at_us(1'705'320'000'000'000);
+const std::string folder = "data";
+
+Location location_number(uint64_t number) {
+  Location location;
+  location.deliverer = DelivererId("d" + std::to_string(number % 7));
+  location.order = OrderId("o" + std::to_string(number % 11));
+  location.fix_time = noon + std::chrono::seconds(number);
+  location.received_at = location.fix_time;
+  location.latitude = 41;
+  location.longitude = -8 - static_cast<double>(number) * 1e-6;
+  return location;
+}
+
+// All that one process holds while it runs.
+class Process {
+ public:
+  static constexpr uint64_t segment_bytes = 4096;
+
+  Process(SimulatedFiles& files, Clock& clock) : files_(files), clock_(clock) {}
+
+  Result<void> start() {
+    TRY(files_.make_folder(folder));
+    TRY_LET(journal_, journal::open_journal({.folder = folder + "/journal", .segment_bytes = segment_bytes}, files_,
+                                            clock_, *metrics_));
+    TRY_LET(store_, store::open_rocks_store({.folder = folder + "/store"}, files_));
+    TRY(check_agreement(*journal_, *store_));
+    acceptor_.emplace(*journal_, *metrics_);
+    subscriber_.emplace(*journal_, *store_, progress_, health_, clock_, *metrics_);
+    keeper_.emplace(*journal_, *store_, files_, health_, clock_, *metrics_,
+                    KeepOptions{.trimmed_path = folder + "/trimmed", .journal_keep_bytes = 0});
+    return {};
+  }
+
+  // Accepted and durable, or not acknowledged.
+  Result<void> acknowledge(uint64_t number) {
+    const wire::Record record = location_number(number);
+    TRY(acceptor_->accept({&record, 1}));
+    return journal_->commit();
+  }
+
+  Result<void> put_all() {
+    while (true) {
+      TRY_LET(const size_t put, subscriber_->step());
+      if (put == 0) return {};
+    }
+  }
+
+  Result<Balance> books(Depth depth = Depth::rows) {
+    TRY_LET(const auto reader, journal::open_journal_reader(folder + "/journal", files_));
+    TRY_LET(const Trimmed trimmed, read_trimmed(files_, folder + "/trimmed"));
+    return balance(*reader, *store_, trimmed, depth);
+  }
+
+  Result<std::set<Time>> kept() {
+    std::set<Time> times;
+    for (int deliverer = 0; deliverer < 7; ++deliverer) {
+      store::TrackQuery query{.order = {}, .deliverer = DelivererId("d" + std::to_string(deliverer)), .from = {},
+                              .to = {}, .limit = store::track_limit_max, .cursor = {}};
+      do {
+        TRY_LET(const store::TrackPage page, store_->track(query));
+        for (const store::Kept& kept : page.locations) times.insert(kept.location.fix_time);
+        query.cursor = page.next_cursor;
+      } while (!query.cursor.empty());
+    }
+    return times;
+  }
+
+  journal::Journal& journal() { return *journal_; }
+  store::Store& store() { return *store_; }
+  Keeper& keeper() { return *keeper_; }
+
+ private:
+  SimulatedFiles& files_;
+  Clock& clock_;
+  std::unique_ptr<Metrics> metrics_ = make_metrics();
+  Health health_;
+  std::unique_ptr<journal::Journal> journal_;
+  std::unique_ptr<store::Store> store_;
+  Progress progress_;
+  std::optional<Acceptor> acceptor_;
+  std::optional<Subscriber> subscriber_;
+  std::optional<Keeper> keeper_;
+};
+
+#define ASSERT_DONE(...)                                     \
+  do {                                                       \
+    const auto done = (__VA_ARGS__);                         \
+    ASSERT_TRUE(done) << done.error().message;               \
+  } while (false)
+
+TEST(WritePath, keeps_every_acknowledged_location_over_a_power_loss_anywhere) {
+  for (uint64_t seed = 1; seed <= 25; ++seed) {
+    SCOPED_TRACE("seed " + std::to_string(seed));
+    const auto files = make_simulated_files(seed);
+    ManualClock clock(noon);
+    Random random(seed);
+    std::set<Time> acknowledged;
+    uint64_t sent = 0;
+    for (int life = 0; life < 3; ++life) {
+      Process process(*files, clock);
+      ASSERT_DONE(process.start());
+      const uint64_t steps = random.below(150);
+      for (uint64_t step = 0; step < steps; ++step) {
+        ASSERT_DONE(process.acknowledge(sent));
+        acknowledged.insert(location_number(sent++).fix_time);
+        if (random.chance(0.2)) ASSERT_DONE(process.put_all());
+        if (random.chance(0.05)) ASSERT_DONE(process.keeper().flush());
+      }
+      files->stop();
+      // The process is destroyed without touching the disk, then the power is gone.
+    }
+    files->crash(seed);
+    Process process(*files, clock);
+    ASSERT_DONE(process.start());
+    ASSERT_DONE(process.put_all());
+    const auto books = process.books();
+    ASSERT_TRUE(books) << books.error().message;
+    EXPECT_TRUE(books->balances()) << (books->balances() ? "" : books->differences.front().what);
+    const auto kept = process.kept();
+    ASSERT_TRUE(kept);
+    EXPECT_TRUE(std::ranges::includes(*kept, acknowledged));
+    EXPECT_LE(kept->size(), sent);
+  }
+}
+
+TEST(WritePath, refuses_a_journal_that_ends_below_what_the_store_has_durable) {
+  const auto files = make_simulated_files();
+  ManualClock clock(noon);
+  {
+    Process process(*files, clock);
+    ASSERT_DONE(process.start());
+    for (uint64_t number = 0; number < 10; ++number) ASSERT_DONE(process.acknowledge(number));
+    ASSERT_DONE(process.put_all());
+    ASSERT_DONE(process.keeper().flush());
+  }
+  for (const FileInfo& segment : *files->list(folder + "/journal"))
+    ASSERT_DONE(files->remove(folder + "/journal/" + segment.name));
+  Process process(*files, clock);
+  const Result<void> started = process.start();
+  ASSERT_FALSE(started);
+  EXPECT_EQ(started.error().code, Code::corrupt);
+}
+
+TEST(WritePath, finds_a_location_that_the_store_lost) {
+  const auto files = make_simulated_files();
+  ManualClock clock(noon);
+  Process process(*files, clock);
+  ASSERT_DONE(process.start());
+  for (uint64_t number = 0; number < 100; ++number) ASSERT_DONE(process.acknowledge(number));
+  // Straight into the store, past the subscriber: one record is another than the journal's.
+  std::vector<store::Entry> entries;
+  for (uint64_t number = 0; number < 100; ++number)
+    entries.push_back({.offset = number, .record = location_number(number == 50 ? 1050 : number), .undecoded = {}});
+  ASSERT_DONE(process.store().put(process.journal().position(0), entries));
+  const auto books = process.books(Depth::ledgers);
+  ASSERT_TRUE(books);
+  EXPECT_FALSE(books->balances());
+}
+
+TEST(WritePath, trims_only_what_is_durable_in_the_store_and_balances_afterwards) {
+  const auto files = make_simulated_files();
+  ManualClock clock(noon);
+  Process process(*files, clock);
+  ASSERT_DONE(process.start());
+  constexpr uint64_t count = store::ledger_span + 1000;
+  std::vector<wire::Record> records;
+  auto metrics = make_metrics();
+  Acceptor door(process.journal(), *metrics);
+  for (uint64_t number = 0; number < count; ++number) {
+    records.push_back(location_number(number));
+    if (records.size() < 1000 && number + 1 < count) continue;
+    ASSERT_DONE(door.accept(records));
+    ASSERT_DONE(process.journal().commit());
+    records.clear();
+  }
+  ASSERT_DONE(process.put_all());
+  ASSERT_DONE(process.keeper().trim());
+  EXPECT_EQ(process.journal().begin(), 0u) << "nothing is durable in the store yet";
+  ASSERT_DONE(process.keeper().flush());
+  ASSERT_DONE(process.keeper().trim());
+  EXPECT_GT(process.journal().begin(), 0u);
+  EXPECT_LE(process.journal().begin(), store::ledger_span);
+  const auto books = process.books();
+  ASSERT_TRUE(books) << books.error().message;
+  EXPECT_TRUE(books->balances()) << (books->balances() ? "" : books->differences.front().what);
+  EXPECT_EQ(books->trimmed_end, store::ledger_span);
+}
+
+TEST(Trimmed, is_read_back_as_it_was_written_and_refused_when_it_is_something_else) {
+  const auto files = make_simulated_files();
+  ASSERT_DONE(files->make_folder(folder));
+  const Trimmed trimmed{.epoch = 2, .partition = 1, .end = 131072, .sum = {131072, {.high = 1, .low = UINT64_MAX}}};
+  ASSERT_DONE(write_trimmed(*files, folder + "/trimmed", trimmed));
+  EXPECT_EQ(*read_trimmed(*files, folder + "/trimmed"), trimmed);
+  EXPECT_EQ(*read_trimmed(*files, folder + "/none"), Trimmed{});
+  ASSERT_DONE(write_file_atomically(*files, folder + "/trimmed", "waybill trimmed 2"));
+  EXPECT_EQ(read_trimmed(*files, folder + "/trimmed").error().code, Code::corrupt);
+}
+
+TEST(Progress, calls_who_waits_when_the_store_has_come_so_far) {
+  Progress progress;
+  progress.reached(5);
+  int called = 0;
+  progress.when(5, [&] { ++called; });
+  EXPECT_EQ(called, 1);
+  progress.when(7, [&] { ++called; });
+  progress.reached(6);
+  EXPECT_EQ(called, 1);
+  progress.reached(9);
+  EXPECT_EQ(called, 2);
+  progress.reached(10);
+  EXPECT_EQ(called, 2);
+}
+
+}  // namespace
+}  // namespace waybill::ingest

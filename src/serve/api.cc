@@ -1,0 +1,12 @@
+#include "serve/api.h"
+
+namespace waybill::serve {
+
+std::vector<Route> api_routes(const ApiParts& parts) {
+  std::vector<Route> routes = write_routes(parts);
+  for (auto theme : {read_routes, system_routes})
+    for (Route& route : theme(parts)) routes.push_back(std::move(route));
+  return routes;
+}
+
+}  // namespace waybill::serve

@@ -1,0 +1,56 @@
+// serve/api.h — the routes of the HTTP API: what each answers, from the parts of the platform that it is given.
+//
+// Threads: handlers run on any of the server's threads at once; the parts are safe for that and outlive the server.
+#pragma once
+
+#include <functional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/metrics.h"
+#include "ingest/accept.h"
+#include "ingest/progress.h"
+#include "journal/journal.h"
+#include "serve/http.h"
+#include "store/store.h"
+
+namespace waybill::serve {
+
+// A file of the built-in pages.
+struct Page {
+  std::string path;              // "/web/waybill.js"
+  std::string_view content_type;
+  std::string_view bytes;        // lives as long as the server
+  std::string encoding;          // "gzip" where the bytes are packed
+};
+
+struct ApiOptions {
+  Duration naive_offset{};                                      // of timestamps without a zone: local minus UTC
+  Duration stale_after = std::chrono::seconds(120);             // an order whose last fix is older is stale
+};
+
+struct ApiParts {
+  ingest::Acceptor& acceptor;
+  journal::Journal& journal;
+  const store::Store& store;
+  ingest::Progress& progress;
+  Metrics& metrics;
+  Clock& clock;
+  ApiOptions options = {};
+  std::function<std::vector<std::string>()> not_ready_because;  // empty: ready
+  std::vector<Page> pages = {};
+};
+
+// A packed body may become this much larger than http.body_mib_max allows a plain one to be, not more: 413.
+inline constexpr size_t unpacked_bytes_max = 128 << 20;
+// Points of one answer in GeoJSON, GPX and CSV, as in JSON: store::track_limit_max.
+
+std::vector<Route> api_routes(const ApiParts& parts);
+
+// The themes that api_routes joins.
+std::vector<Route> write_routes(const ApiParts& parts);
+std::vector<Route> read_routes(const ApiParts& parts);
+std::vector<Route> system_routes(const ApiParts& parts);
+
+}  // namespace waybill::serve

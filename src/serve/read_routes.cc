@@ -1,0 +1,390 @@
+#include <array>
+#include <charconv>
+
+#include "base/hash.h"
+#include "serve/api.h"
+#include "serve/parameters.h"
+#include "serve/problem.h"
+#include "wire/json_in.h"
+#include "wire/json_out.h"
+#include "wire/time_text.h"
+#include "wire/track_out.h"
+
+namespace waybill::serve {
+namespace {
+
+enum class TrackForm { json, geojson, gpx, csv };
+
+std::string tag_of(std::string_view body) { return '"' + to_hex(hash128(as_bytes(body))).substr(0, 20) + '"'; }
+
+// 304 where the client has this body already.
+Reply with_tag(const Request& request, std::string body, const std::string& tag) {
+  Reply reply{.status = 200, .body = std::move(body)};
+  reply.headers.emplace_back("ETag", tag);
+  reply.headers.emplace_back("Cache-Control", "no-cache");
+  const std::string_view known = request.header("If-None-Match");
+  if (known == "*" || known.find(tag) != std::string_view::npos) {
+    reply.status = 304;
+    reply.body.clear();
+  }
+  return reply;
+}
+
+Reply unknown(std::string_view what, std::string_view id) {
+  return reply_of(Problem{.status = 404, .detail = std::string(what) + " " + std::string(id) + " is not known"});
+}
+
+class Reads {
+ public:
+  explicit Reads(const ApiParts& parts) : parts_(parts) {}
+
+  Reply first_system_last(const Request& request) const {
+    const auto view = order_view(request);
+    if (!view) return view.error();
+    wire::JsonWriter writer;
+    writer.begin_object().key("data").begin_array();
+    if (*view && (*view)->last) wire::write_first_system(writer, (*view)->last->location, parts_.options.naive_offset);
+    writer.end_array().end_object();
+    std::string body = writer.take();
+    const std::string tag = tag_of(body);
+    return with_tag(request, std::move(body), tag);
+  }
+
+  Reply order(const Request& request) const {
+    const auto view = order_view(request);
+    if (!view) return view.error();
+    if (!*view) return unknown("order", request.params.at(0));
+    const Time now = parts_.clock.now();
+    wire::JsonWriter writer;
+    write_order(writer, **view, now);
+    // The age in it grows with every request: what is compared is the order itself and whether it has become stale.
+    wire::JsonWriter timeless;
+    write_order(timeless, **view, (*view)->last ? (*view)->last->location.fix_time : now);
+    return with_tag(request, writer.take(), tag_of(timeless.take() + (stale(**view, now) ? "s" : "")));
+  }
+
+  Reply deliverer(const Request& request) const {
+    const auto id = id_of(request);
+    if (!id) return id.error();
+    const auto view = parts_.store.deliverer(DelivererId(*id));
+    if (!view) return reply_of(view.error());
+    if (!*view) return unknown("deliverer", *id);
+    wire::JsonWriter writer;
+    writer.begin_object().key("deliverer_id").id((*view)->id);
+    write_last(writer, (*view)->last, parts_.clock.now());
+    writer.key("orders").begin_array();
+    for (const OrderId& assigned : (*view)->orders) writer.id(assigned);
+    writer.end_array().key("updated_at").time((*view)->updated_at);
+    write_as_of(writer);
+    writer.end_object();
+    return {.status = 200, .body = writer.take()};
+  }
+
+  Reply orders(const Request& request) const {
+    const Parameters parameters(request);
+    store::OrdersQuery query;
+    query.state = parameters.order_state("state");
+    query.box = parameters.box("bbox");
+    query.updated_since = parameters.time("updated_since", parts_.options.naive_offset);
+    query.limit = parameters.count("limit", query.limit, store::orders_limit_max);
+    query.cursor = request.query_value("cursor").value_or("");
+    if (parameters.bad()) return *parameters.bad();
+    const Result<store::OrdersPage> page = parts_.store.orders(query);
+    if (!page) return refused(page.error());
+    const Time now = parts_.clock.now();
+    wire::JsonWriter writer;
+    writer.begin_object().key("orders").begin_array();
+    for (const store::OrderView& view : page->orders) write_order(writer, view, now);
+    writer.end_array();
+    write_cursor(writer, page->next_cursor);
+    write_as_of(writer);
+    writer.end_object();
+    return {.status = 200, .body = writer.take()};
+  }
+
+  Reply order_track(const Request& request) const {
+    const auto view = order_view(request);
+    if (!view) return view.error();
+    if (!*view) return unknown("order", request.params.at(0));
+    store::TrackQuery query;
+    query.order = (*view)->order.id;
+    wire::JsonWriter head;
+    head.begin_object().key("order_id").id((*view)->order.id);
+    return track(request, std::move(query), head);
+  }
+
+  Reply deliverer_track(const Request& request) const {
+    const auto id = id_of(request);
+    if (!id) return id.error();
+    const auto view = parts_.store.deliverer(DelivererId(*id));
+    if (!view) return reply_of(view.error());
+    if (!*view) return unknown("deliverer", *id);
+    store::TrackQuery query;
+    query.deliverer = (*view)->id;
+    wire::JsonWriter head;
+    head.begin_object().key("deliverer_id").id((*view)->id);
+    return track(request, std::move(query), head);
+  }
+
+  Reply custody(const Request& request) const {
+    const std::string& what = request.params.at(0);
+    const std::optional<std::string> deliverer = request.query_value("deliverer_id");
+    wire::JsonWriter writer;
+    writer.begin_object().key("items").begin_array();
+    bool found = false;
+    const std::optional<Position> position = parse_position(what);
+    if (position && position->epoch == parts_.journal.epoch() && position->partition == parts_.journal.partition() &&
+        position->offset < parts_.journal.durable_end()) {
+      write_custody(writer, position->offset, {});
+      found = true;
+    } else {
+      const auto places = parts_.store.find(what);
+      if (!places) return reply_of(places.error());
+      for (const store::Found& place : *places) {
+        if (deliverer && place.scope != "d" + *deliverer) continue;
+        write_custody(writer, place.offset, place.scope);
+        found = true;
+      }
+    }
+    if (!found) return unknown("location", what);
+    writer.end_array();
+    write_as_of(writer);
+    writer.end_object();
+    return {.status = 200, .body = writer.take()};
+  }
+
+  // ?at_least=<position>: this must be visible before the answer.
+  std::expected<uint64_t, Reply> at_least(const Request& request) const {
+    const std::optional<std::string> text = request.query_value("at_least");
+    if (!text) return 0;
+    const std::optional<Position> position = parse_position(*text);
+    if (!position || position->epoch != parts_.journal.epoch() || position->partition != parts_.journal.partition())
+      return std::unexpected(bad_parameter("at_least", "a position that this journal gave, as " +
+                                                           to_string(parts_.journal.position(0))));
+    return position->offset + 1;
+  }
+
+ private:
+  std::expected<std::string, Reply> id_of(const Request& request) const {
+    Result<std::string> id = wire::checked_id(request.params.at(0));
+    if (!id) return std::unexpected(reply_of(Problem{.status = 400, .detail = id.error().message, .field = "id"}));
+    return std::move(*id);
+  }
+
+  std::expected<std::optional<store::OrderView>, Reply> order_view(const Request& request) const {
+    const auto id = id_of(request);
+    if (!id) return std::unexpected(id.error());
+    auto view = parts_.store.order(OrderId(*id));
+    if (!view) return std::unexpected(reply_of(view.error()));
+    return std::move(*view);
+  }
+
+  // An invalid query of the store's is a cursor that we did not give.
+  static Reply refused(const Error& error) {
+    if (error.code == Code::invalid) return bad_parameter("cursor", "the next_cursor of the page before");
+    return reply_of(error);
+  }
+
+  bool stale(const store::OrderView& view, Time now) const {
+    return !view.last || now - view.last->location.fix_time > parts_.options.stale_after;
+  }
+
+  void write_as_of(wire::JsonWriter& writer) const {
+    const uint64_t visible = parts_.progress.visible();
+    writer.key("as_of");
+    if (visible == 0)
+      writer.null();
+    else
+      writer.text(to_string(parts_.journal.position(visible - 1)));
+  }
+
+  static void write_cursor(wire::JsonWriter& writer, const std::string& cursor) {
+    writer.key("next_cursor");
+    if (cursor.empty())
+      writer.null();
+    else
+      writer.text(cursor);
+  }
+
+  void write_kept(wire::JsonWriter& writer, const store::Kept& kept) const {
+    wire::write_location(writer, kept.location, {.position = to_string(parts_.journal.position(kept.offset))});
+  }
+
+  void write_last(wire::JsonWriter& writer, const std::optional<store::Kept>& last, Time now) const {
+    writer.key("last");
+    if (!last) {
+      writer.null().key("fix_age_ms").null();
+      return;
+    }
+    write_kept(writer, *last);
+    const auto age = std::chrono::duration_cast<std::chrono::milliseconds>(now - last->location.fix_time);
+    writer.key("fix_age_ms").integer(std::max<int64_t>(0, age.count()));
+  }
+
+  void write_order(wire::JsonWriter& writer, const store::OrderView& view, Time now) const {
+    const Order& order = view.order;
+    const auto time_or_null = [&](std::string_view name, const std::optional<Time>& time) {
+      writer.key(name);
+      if (time)
+        writer.time(*time);
+      else
+        writer.null();
+    };
+    writer.begin_object().key("order_id").id(order.id).key("deliverer_id");
+    if (order.deliverer)
+      writer.id(*order.deliverer);
+    else
+      writer.null();
+    writer.key("state").text(to_string(order.state()));
+    write_last(writer, view.last, now);
+    writer.key("stale").boolean(stale(view, now));
+    writer.key("destination");
+    if (order.destination) {
+      writer.begin_object().key("latitude").number(order.destination->latitude);
+      writer.key("longitude").number(order.destination->longitude);
+      if (!order.destination->address.empty()) writer.key("address").text(order.destination->address);
+      writer.end_object();
+    } else {
+      writer.null();
+    }
+    time_or_null("promised_at", order.promised_at);
+    writer.key("sequence");
+    if (order.sequence)
+      writer.integer(*order.sequence);
+    else
+      writer.null();
+    writer.key("assignments").begin_array();
+    for (const Assignment& assignment : order.assignments) {
+      writer.begin_object().key("deliverer_id").id(assignment.deliverer).key("from").time(assignment.from);
+      time_or_null("to", assignment.to);
+      writer.end_object();
+    }
+    writer.end_array();
+    if (!order.attributes.empty()) writer.key("attributes").raw(order.attributes);
+    time_or_null("closed_at", order.closed_at);
+    time_or_null("cancelled_at", order.cancelled_at);
+    writer.key("created_at").time(order.created_at).key("updated_at").time(order.updated_at);
+    writer.end_object();
+  }
+
+  Reply track(const Request& request, store::TrackQuery query, wire::JsonWriter& head) const {
+    const Parameters parameters(request);
+    query.from = parameters.time("from", parts_.options.naive_offset);
+    query.to = parameters.time("to", parts_.options.naive_offset);
+    query.limit = parameters.count("limit", query.limit, store::track_limit_max);
+    query.cursor = request.query_value("cursor").value_or("");
+    const TrackForm form = parameters.choice<TrackForm>("format",
+                                                        {{"json", TrackForm::json},
+                                                         {"geojson", TrackForm::geojson},
+                                                         {"gpx", TrackForm::gpx},
+                                                         {"csv", TrackForm::csv}},
+                                                        accepted_form(request.header("Accept")));
+    if (parameters.bad()) return *parameters.bad();
+    const Result<store::TrackPage> page = parts_.store.track(query);
+    if (!page) return refused(page.error());
+    if (form != TrackForm::json) return foreign_track(request, query, *page, form);
+    head.key("locations").begin_array();
+    for (const store::Kept& kept : page->locations) write_kept(head, kept);
+    head.end_array();
+    write_cursor(head, page->next_cursor);
+    write_as_of(head);
+    head.end_object();
+    return {.status = 200, .body = head.take()};
+  }
+
+  static TrackForm accepted_form(std::string_view accept) {
+    if (accept.find("application/geo+json") != std::string_view::npos) return TrackForm::geojson;
+    if (accept.find("application/gpx+xml") != std::string_view::npos) return TrackForm::gpx;
+    if (accept.find("text/csv") != std::string_view::npos) return TrackForm::csv;
+    return TrackForm::json;
+  }
+
+  static Reply foreign_track(const Request& request, const store::TrackQuery& query, const store::TrackPage& page,
+                             TrackForm form) {
+    std::vector<Location> locations;
+    locations.reserve(page.locations.size());
+    for (const store::Kept& kept : page.locations) locations.push_back(kept.location);
+    const std::string name = query.order ? query.order->text : query.deliverer->text;
+    Reply reply;
+    switch (form) {
+      case TrackForm::json: break;
+      case TrackForm::geojson:
+        reply.body = wire::track_geojson(name, locations);
+        reply.content_type = "application/geo+json";
+        break;
+      case TrackForm::gpx:
+        reply.body = wire::track_gpx(name, locations);
+        reply.content_type = "application/gpx+xml";
+        break;
+      case TrackForm::csv:
+        reply.body = wire::track_csv(locations);
+        reply.content_type = "text/csv; charset=utf-8";
+        break;
+    }
+    if (!page.next_cursor.empty()) {
+      std::string next(request.path);
+      next += '?';
+      std::string_view rest = request.query;
+      while (!rest.empty()) {
+        const std::string_view pair = rest.substr(0, rest.find('&'));
+        rest.remove_prefix(std::min(rest.size(), pair.size() + 1));
+        if (!pair.starts_with("cursor=")) next.append(pair).append("&");
+      }
+      reply.headers.emplace_back("Link", '<' + next + "cursor=" + percent_encoded(page.next_cursor) + ">; rel=\"next\"");
+    }
+    return reply;
+  }
+
+  void write_custody(wire::JsonWriter& writer, uint64_t offset, std::string_view scope) const {
+    writer.begin_object().key("position").text(to_string(parts_.journal.position(offset)));
+    if (!scope.empty()) writer.key(scope.front() == 'd' ? "deliverer_id" : "order_id").text(scope.substr(1));
+    writer.key("durable").boolean(true);
+    writer.key("stored").boolean(offset < parts_.progress.visible());
+    const auto kept = parts_.store.quarantined(offset, 1);
+    const bool quarantined = kept && !kept->rows.empty() && kept->rows.front().offset == offset;
+    writer.key("quarantined").boolean(quarantined);
+    if (quarantined) writer.key("reason").text(kept->rows.front().what.reason);
+    // What it was can be said as long as the journal still has it.
+    if (auto read = parts_.journal.read(offset, 1); read && !read->records.empty() && read->first == offset) {
+      const auto record = wire::decode_record(read->records[0]);
+      if (record) {
+        writer.key("event_id").text(to_hex(wire::event_id_of(*record)));
+        if (const auto* location = std::get_if<Location>(&*record)) {
+          writer.key("location");
+          wire::write_location(writer, *location, {});
+        } else if (const auto* command = std::get_if<OrderCommand>(&*record)) {
+          writer.key("order").begin_object().key("order_id").id(command->order);
+          writer.key("command").text(to_string(command->kind)).end_object();
+        }
+      }
+    }
+    writer.end_object();
+  }
+
+  const ApiParts parts_;
+};
+
+}  // namespace
+
+std::vector<Route> read_routes(const ApiParts& parts) {
+  const auto reads = std::make_shared<Reads>(parts);  // shared by the handlers of these routes
+  std::vector<Route> routes;
+  const auto get = [&](std::string pattern, Where where, Reply (Reads::*handler)(const Request&) const) {
+    routes.push_back({.method = Method::get,
+                      .pattern = std::move(pattern),
+                      .handler = [reads, handler](const Request& request) { return ((*reads).*handler)(request); },
+                      .needs = Needs::visible,
+                      .where = where,
+                      .wait_for = [reads](const Request& request) { return reads->at_least(request); }});
+  };
+  get("/v1/deliverer_location/last/{id}", Where::loop, &Reads::first_system_last);
+  get("/v1/orders/{id}", Where::loop, &Reads::order);
+  get("/v1/orders", Where::pool, &Reads::orders);
+  get("/v1/orders/{id}/track", Where::pool, &Reads::order_track);
+  get("/v1/deliverers/{id}", Where::loop, &Reads::deliverer);
+  get("/v1/deliverers/{id}/track", Where::pool, &Reads::deliverer_track);
+  get("/v1/custody/{id}", Where::loop, &Reads::custody);
+  return routes;
+}
+
+}  // namespace waybill::serve

@@ -1,0 +1,246 @@
+#include <algorithm>
+
+#include "serve/api.h"
+#include "serve/problem.h"
+#include "wire/compression.h"
+#include "wire/json_in.h"
+#include "wire/json_out.h"
+
+namespace waybill::serve {
+namespace {
+
+constexpr std::string_view problem_type = "application/problem+json";
+constexpr size_t idempotency_key_bytes_max = 100;  // with "#" and the item's number it is a client id
+
+// Each thread keeps its parser, with the buffers that the last bodies needed.
+wire::InputParser& parser() {
+  thread_local wire::InputParser one;
+  return one;
+}
+
+bool starts_with_type(std::string_view header, std::string_view type) {
+  if (header.size() < type.size()) return false;
+  const auto lower = [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; };
+  if (!std::ranges::equal(header.substr(0, type.size()), type, {}, lower)) return false;
+  return header.size() == type.size() || header[type.size()] == ';' || header[type.size()] == ' ';
+}
+
+Result<wire::BodyForm> form_of(std::string_view content_type) {
+  for (std::string_view type : {"application/x-ndjson", "application/ndjson", "application/jsonl", "application/x-jsonlines"})
+    if (starts_with_type(content_type, type)) return wire::BodyForm::ndjson;
+  if (starts_with_type(content_type, "text/csv")) return wire::BodyForm::csv;
+  for (std::string_view type : {"", "application/json", "text/json", "text/plain", "application/x-www-form-urlencoded"})
+    if (starts_with_type(content_type, type)) return wire::BodyForm::json;
+  return fail(Code::invalid, "Content-Type");
+}
+
+Reply unsupported(std::string_view field, std::string_view expected) {
+  return reply_of(Problem{.status = 415,
+                          .detail = "the body's form is not one that we read",
+                          .field = std::string(field),
+                          .expected = std::string(expected)});
+}
+
+// The body, unpacked into `unpacked` where it was packed.
+std::expected<std::string_view, Reply> plain_body(const Request& request, std::string& unpacked) {
+  const std::string_view encoding = request.header("Content-Encoding");
+  auto compression = wire::Compression::none;
+  if (encoding == "gzip" || encoding == "x-gzip") compression = wire::Compression::gzip;
+  else if (encoding == "zstd") compression = wire::Compression::zstd;
+  else if (!encoding.empty() && encoding != "identity")
+    return std::unexpected(unsupported("Content-Encoding", "gzip, zstd or none"));
+  if (compression == wire::Compression::none) return request.body;
+  Result<std::string> plain = wire::decompress(request.body, compression, unpacked_bytes_max);
+  if (!plain && plain.error().code == Code::overloaded)
+    return std::unexpected(reply_of(Problem{.status = 413, .detail = "the body " + plain.error().message}));
+  if (!plain) return std::unexpected(reply_of(Problem{.status = 400, .detail = plain.error().message, .field = "body"}));
+  unpacked = std::move(*plain);
+  return unpacked;
+}
+
+enum class Detail { failures, all };  // all: the answer has a row for every item
+
+class Writes {
+ public:
+  explicit Writes(const ApiParts& parts) : parts_(parts) {}
+
+  Reply first_system(const Request& request) {
+    const auto item = parser().first_system(request.body, input_options());
+    if (!item) return rejected(1, Problem{.status = 400, .detail = item.error().message, .field = "body"});
+    if (const auto* failure = std::get_if<wire::ItemFailure>(&*item)) return rejected_item(*failure);
+    const wire::Record record = std::get<Location>(*item);
+    const Result<journal::Appended> kept = parts_.acceptor.accept({&record, 1});
+    if (!kept) return reply_of(kept.error());
+    return {.status = 200, .body = R"({"status":"OK"})", .after = kept->first + kept->count};
+  }
+
+  Reply locations(const Request& request) {
+    return batch<Location>(request, "locations",
+                           [](std::string_view body, wire::BodyForm form, const wire::InputOptions& options) {
+                             return parser().locations(body, form, options);
+                           });
+  }
+
+  Reply orders(const Request& request) {
+    return batch<OrderCommand>(request, "orders",
+                               [](std::string_view body, wire::BodyForm form, const wire::InputOptions& options) {
+                                 return parser().orders(body, form, options);
+                               });
+  }
+
+  Reply command(OrderCommand::Kind kind, const Request& request) {
+    const Result<std::string> id = wire::checked_id(request.params.at(0));
+    if (!id) return rejected(1, Problem{.status = 400, .detail = id.error().message, .field = "order_id"});
+    wire::InputOptions options = input_options();
+    options.idempotency_key = request.header("Idempotency-Key");
+    const auto item = parser().order_command(kind, OrderId(*id), request.body, options);
+    if (!item) return rejected(1, Problem{.status = 400, .detail = item.error().message, .field = "body"});
+    if (const auto* failure = std::get_if<wire::ItemFailure>(&*item)) return rejected_item(*failure);
+    const wire::Record record = std::get<OrderCommand>(*item);
+    const Result<journal::Appended> kept = parts_.acceptor.accept({&record, 1});
+    if (!kept) return reply_of(kept.error());
+    wire::JsonWriter writer;
+    writer.begin_object().key("status").text("OK").key("position").text(position(kept->first)).end_object();
+    return {.status = 200, .body = writer.take(), .after = kept->first + kept->count};
+  }
+
+ private:
+  wire::InputOptions input_options() const {
+    return {.naive_offset = parts_.options.naive_offset, .received_at = parts_.clock.now(), .idempotency_key = {}};
+  }
+  std::string position(uint64_t offset) const { return to_string(parts_.journal.position(offset)); }
+
+  Reply rejected(uint64_t items, const Problem& problem) {
+    parts_.acceptor.count_rejected(items);
+    return reply_of(problem);
+  }
+
+  Reply rejected_item(const wire::ItemFailure& failure) {
+    return rejected(1, Problem{.status = failure.missing ? 422 : 400,
+                               .detail = failure.field.empty() ? failure.reason : failure.field + ": " + failure.reason,
+                               .field = failure.field,
+                               .expected = failure.reason});
+  }
+
+  template <class T, class Parse>
+  Reply batch(const Request& request, const std::string& source, Parse parse) {
+    const auto form = form_of(request.header("Content-Type"));
+    if (!form) return unsupported("Content-Type", "application/json, application/x-ndjson or text/csv");
+    wire::InputOptions options = input_options();
+    options.idempotency_key = request.header("Idempotency-Key");
+    if (options.idempotency_key.size() > idempotency_key_bytes_max)
+      return reply_of(Problem{.status = 400,
+                              .detail = "Idempotency-Key is too long",
+                              .field = "Idempotency-Key",
+                              .expected = "at most " + std::to_string(idempotency_key_bytes_max) + " bytes"});
+    std::string unpacked;
+    const auto body = plain_body(request, unpacked);
+    if (!body) return body.error();
+    auto items = parse(*body, *form, options);
+    if (!items) return rejected(1, Problem{.status = 400, .detail = items.error().message, .field = "body"});
+    return keep<T>(std::move(*items), source, options.received_at,
+                   request.query_value("detail") == "all" ? Detail::all : Detail::failures);
+  }
+
+  // All items are kept, the failed ones in quarantine; nothing is, where no item is good.
+  template <class T>
+  Reply keep(wire::Items<T> items, const std::string& source, Time received_at, Detail detail) {
+    std::vector<wire::ItemFailure> failures;
+    std::vector<size_t> failed_at;
+    std::vector<wire::Record> records;
+    records.reserve(items.size());
+    bool all_missing = true;
+    for (size_t i = 0; i < items.size(); ++i) {
+      if (auto* failure = std::get_if<wire::ItemFailure>(&items[i])) {
+        all_missing = all_missing && failure->missing;
+        records.push_back(wire::Quarantined{.source = source,
+                                            .field = failure->field,
+                                            .reason = failure->reason,
+                                            .raw = failure->raw,
+                                            .received_at = received_at});
+        failures.push_back(std::move(*failure));
+        failed_at.push_back(i);
+      } else {
+        records.push_back(std::move(std::get<T>(items[i])));
+      }
+    }
+    if (failures.size() == items.size() && !items.empty()) {
+      parts_.acceptor.count_rejected(items.size());
+      const int status = all_missing ? 422 : 400;
+      return {.status = status,
+              .body = totals(items.size(), failures, failed_at, std::nullopt, Detail::failures, status),
+              .content_type = problem_type};
+    }
+    if (items.empty()) return {.status = 200, .body = totals(0, failures, failed_at, std::nullopt, detail)};
+    const Result<journal::Appended> kept = parts_.acceptor.accept(records);
+    if (!kept) return reply_of(kept.error());
+    return {.status = 200,
+            .body = totals(items.size(), failures, failed_at, kept->first, detail),
+            .after = kept->first + kept->count};
+  }
+
+  // `first`: the offset of item 0, where they were kept.
+  std::string totals(size_t items, const std::vector<wire::ItemFailure>& failures, const std::vector<size_t>& failed_at,
+                     std::optional<uint64_t> first, Detail detail, int problem_status = 0) const {
+    wire::JsonWriter writer;
+    writer.begin_object();
+    if (problem_status != 0) {
+      writer.key("type").text("about:blank").key("title").text(reason_phrase(problem_status));
+      writer.key("status").integer(problem_status).key("detail").text("no item of the body can be accepted");
+    }
+    writer.key("accepted").integer(static_cast<int64_t>(items - failures.size()));
+    writer.key("failed").integer(static_cast<int64_t>(failures.size()));
+    if (first) writer.key("first").text(position(*first)).key("last").text(position(*first + items - 1));
+    writer.key("failures").begin_array();
+    for (size_t i = 0; i < failures.size(); ++i) write_failure(writer, failed_at[i], failures[i], first);
+    writer.end_array();
+    if (detail == Detail::all) {
+      writer.key("items").begin_array();
+      for (size_t item = 0, failed = 0; item < items; ++item) {
+        if (failed < failed_at.size() && failed_at[failed] == item) {
+          write_failure(writer, item, failures[failed++], first);
+          continue;
+        }
+        writer.begin_object().key("item").integer(static_cast<int64_t>(item));
+        if (first) writer.key("position").text(position(*first + item));
+        writer.end_object();
+      }
+      writer.end_array();
+    }
+    writer.end_object();
+    return writer.take();
+  }
+
+  void write_failure(wire::JsonWriter& writer, size_t item, const wire::ItemFailure& failure,
+                     std::optional<uint64_t> first) const {
+    writer.begin_object().key("item").integer(static_cast<int64_t>(item));
+    if (!failure.field.empty()) writer.key("field").text(failure.field);
+    writer.key("reason").text(failure.reason);
+    if (first) writer.key("quarantined").text(position(*first + item));
+    writer.end_object();
+  }
+
+  const ApiParts parts_;
+};
+
+}  // namespace
+
+std::vector<Route> write_routes(const ApiParts& parts) {
+  const auto writes = std::make_shared<Writes>(parts);  // shared by the handlers of these routes
+  const auto post = [](std::string pattern, std::function<Reply(const Request&)> handler, Where where) {
+    return Route{.method = Method::post, .pattern = std::move(pattern), .handler = std::move(handler), .where = where};
+  };
+  std::vector<Route> routes{
+      post("/v1/deliverer_location", [writes](const Request& request) { return writes->first_system(request); },
+           Where::loop),
+      post("/v1/locations", [writes](const Request& request) { return writes->locations(request); }, Where::by_body),
+      post("/v1/orders", [writes](const Request& request) { return writes->orders(request); }, Where::by_body),
+  };
+  for (const auto kind : {OrderCommand::Kind::reassign, OrderCommand::Kind::close, OrderCommand::Kind::cancel})
+    routes.push_back(post("/v1/orders/{id}/" + std::string(to_string(kind)),
+                          [writes, kind](const Request& request) { return writes->command(kind, request); },
+                          Where::loop));
+  return routes;
+}
+
+}  // namespace waybill::serve

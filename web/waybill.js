@@ -1,0 +1,220 @@
+// The built-in page: where the couriers are, how the pipeline does, and the track of one order. It only reads the public API.
+const poll_ms = 2000;
+const seen_minutes_max = 15;
+const orders_shown_max = 200;
+
+const element = (id) => document.getElementById(id);
+const canvas = element("map");
+const style = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+
+const view = { longitude: -8.62, latitude: 41.157, scale: 0, touched: false };  // scale: pixels a degree of longitude
+let streets = [];
+let orders = [];
+let track = null;  // {order, points}
+let before = null; // {accepted, at}
+
+const squeeze = () => Math.cos((view.latitude * Math.PI) / 180);
+function place(longitude, latitude) {
+  return [
+    canvas.clientWidth / 2 + (longitude - view.longitude) * view.scale,
+    canvas.clientHeight / 2 - ((latitude - view.latitude) * view.scale) / squeeze(),
+  ];
+}
+
+function fit(points) {
+  if (points.length === 0) return;
+  const longitudes = points.map((p) => p[0]);
+  const latitudes = points.map((p) => p[1]);
+  const [west, east] = [Math.min(...longitudes), Math.max(...longitudes)];
+  const [south, north] = [Math.min(...latitudes), Math.max(...latitudes)];
+  view.longitude = (west + east) / 2;
+  view.latitude = (south + north) / 2;
+  const wide = canvas.clientWidth / Math.max(east - west, 0.004);
+  const high = (canvas.clientHeight / Math.max(north - south, 0.003)) * squeeze();
+  view.scale = Math.min(wide, high) * 0.9;
+}
+
+const located = () => orders.filter((order) => order.last).map((order) => [order.last.longitude, order.last.latitude]);
+
+function line(context, points) {
+  points.forEach(([longitude, latitude], index) => {
+    const [x, y] = place(longitude, latitude);
+    if (index === 0) context.moveTo(x, y);
+    else context.lineTo(x, y);
+  });
+}
+
+function draw() {
+  const ratio = devicePixelRatio || 1;
+  canvas.width = Math.round(canvas.clientWidth * ratio);
+  canvas.height = Math.round(canvas.clientHeight * ratio);
+  const context = canvas.getContext("2d");
+  context.scale(ratio, ratio);
+  context.lineJoin = context.lineCap = "round";
+  context.strokeStyle = style("--street");
+  context.lineWidth = view.scale > 20000 ? 2 : 1;
+  context.beginPath();
+  for (const street of streets) line(context, street);
+  context.stroke();
+  if (track) {
+    context.strokeStyle = style("--track");
+    context.lineWidth = 3;
+    context.beginPath();
+    line(context, track.points);
+    context.stroke();
+  }
+  const colours = { start: style("--start"), on_the_way: style("--way"), arrived: style("--arrived") };
+  for (const order of orders) {
+    if (!order.last) continue;
+    const [x, y] = place(order.last.longitude, order.last.latitude);
+    context.fillStyle = colours[order.state] || style("--dim");
+    context.globalAlpha = order.stale ? 0.35 : 1;
+    context.beginPath();
+    context.arc(x, y, track && track.order === String(order.order_id) ? 8 : 5, 0, 2 * Math.PI);
+    context.fill();
+    context.strokeStyle = style("--card");
+    context.lineWidth = 1.5;
+    context.stroke();
+  }
+  context.globalAlpha = 1;
+}
+
+function age(milliseconds) {
+  if (milliseconds == null) return "–";
+  const seconds = Math.round(milliseconds / 1000);
+  if (seconds < 100) return `${seconds} s ago`;
+  return seconds < 6000 ? `${Math.round(seconds / 60)} min ago` : `${Math.round(seconds / 3600)} h ago`;
+}
+
+function list() {
+  const rows = orders.slice(0, orders_shown_max).map((order) => {
+    const row = document.createElement("tr");
+    const open = document.createElement("button");
+    open.type = "button";
+    open.textContent = order.order_id;
+    open.addEventListener("click", () => show_track(String(order.order_id)));
+    row.insertCell().append(open);
+    row.insertCell().textContent = order.deliverer_id ?? "–";
+    const state = row.insertCell();
+    state.textContent = order.state.replaceAll("_", " ");
+    state.className = order.state;
+    row.insertCell().textContent = age(order.fix_age_ms);
+    return row;
+  });
+  element("orders").replaceChildren(...rows);
+  element("empty").hidden = orders.length > 0;
+}
+
+async function read(path) {
+  const answer = await fetch(path, { cache: "no-store" });
+  if (!answer.ok) throw new Error(`${path} answered ${answer.status}`);
+  return answer;
+}
+
+async function read_orders() {
+  const since = new Date(Date.now() - seen_minutes_max * 60000).toISOString();
+  const answer = await (await read(`/v1/orders?updated_since=${since}&limit=1000`)).json();
+  orders = answer.orders.sort((a, b) => (a.fix_age_ms ?? Infinity) - (b.fix_age_ms ?? Infinity));
+}
+
+async function show_track(order) {
+  element("order").value = order;
+  try {
+    const answer = await (await read(`/v1/orders/${encodeURIComponent(order)}/track?limit=10000`)).json();
+    track = { order, points: answer.locations.map((location) => [location.longitude, location.latitude]) };
+    element("found").textContent = `${track.points.length} locations`;
+    fit(track.points);
+    view.touched = true;
+  } catch (error) {
+    track = null;
+    element("found").textContent = `Order ${order} is not known.`;
+  }
+  draw();
+}
+
+// name{labels} value lines of Prometheus' text format; the values of one name are added up.
+function sum_of(text, name, label = "") {
+  let sum = 0;
+  for (const row of text.split("\n"))
+    if (row.startsWith(name) && (row[name.length] === " " || row[name.length] === "{") && row.includes(label))
+      sum += Number(row.slice(row.lastIndexOf(" ")));
+  return sum;
+}
+
+function median_of(text, name) {
+  const rows = [...text.matchAll(new RegExp(`^${name}_bucket\\{le="([^"]+)"\\} (\\d+)`, "gm"))].map((m) => [m[1], Number(m[2])]);
+  const all = rows.length ? rows.at(-1)[1] : 0;
+  const found = rows.find((row) => row[1] * 2 >= all);
+  return all === 0 ? "–" : `≤ ${Number(found[0]) * 1000} ms`;
+}
+
+async function read_numbers() {
+  const text = await (await read("/metrics")).text();
+  const accepted = sum_of(text, "waybill_ingest_accepted_total");
+  const now = performance.now();
+  element("accepted").textContent = accepted.toLocaleString("en");
+  element("lag").textContent = sum_of(text, "waybill_ingest_lag_records").toLocaleString("en");
+  element("sync").textContent = median_of(text, "waybill_journal_sync_seconds");
+  if (before) element("rate").textContent = Math.max(0, ((accepted - before.accepted) * 1000) / (now - before.at)).toFixed(1);
+  before = { accepted, at: now };
+}
+
+async function read_health() {
+  const answer = await fetch("/readyz", { cache: "no-store" });
+  const health = element("health");
+  health.classList.toggle("bad", !answer.ok);
+  health.textContent = answer.ok ? "ready" : `not ready: ${((await answer.json()).reasons || []).join("; ")}`;
+}
+
+async function tick() {
+  try {
+    await Promise.all([read_orders(), read_numbers(), read_health()]);
+    if (!view.touched) fit(located());
+    list();
+    draw();
+  } catch (error) {
+    element("health").classList.add("bad");
+    element("health").textContent = `no answer: ${error.message}`;
+  }
+  setTimeout(tick, poll_ms);
+}
+
+function zoom(factor) {
+  view.scale = Math.min(Math.max(view.scale * factor, 50), 5e6);
+  view.touched = true;
+  draw();
+}
+
+let held = null;
+canvas.addEventListener("pointerdown", (event) => { held = [event.clientX, event.clientY]; canvas.setPointerCapture(event.pointerId); });
+canvas.addEventListener("pointerup", () => { held = null; });
+canvas.addEventListener("pointermove", (event) => {
+  if (!held) return;
+  view.longitude -= (event.clientX - held[0]) / view.scale;
+  view.latitude += ((event.clientY - held[1]) / view.scale) * squeeze();
+  held = [event.clientX, event.clientY];
+  view.touched = true;
+  draw();
+});
+canvas.addEventListener("wheel", (event) => { event.preventDefault(); zoom(event.deltaY < 0 ? 1.2 : 1 / 1.2); }, { passive: false });
+canvas.addEventListener("keydown", (event) => {
+  if (event.key === "+") zoom(1.3);
+  if (event.key === "-") zoom(1 / 1.3);
+  if (event.key === "0") { view.touched = false; track = null; fit(located()); draw(); }
+});
+addEventListener("resize", draw);
+element("find").addEventListener("submit", (event) => {
+  event.preventDefault();
+  const order = element("order").value.trim();
+  if (order) show_track(order);
+});
+
+fetch("/web/streets.geojson").then(async (answer) => {
+  if (!answer.ok) return;
+  const drawn = await answer.json();
+  streets = drawn.features.map((feature) => feature.geometry.coordinates);
+  element("attribution").textContent = drawn.attribution;
+  draw();
+});
+fit([[-8.67, 41.14], [-8.57, 41.18]]);
+tick();
