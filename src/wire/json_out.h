@@ -10,7 +10,7 @@
 
 namespace waybill::wire {
 
-// A streaming writer. Numbers are the shortest that read back equal; a number that JSON cannot say (NaN) becomes null.
+// A streaming writer; the caller keeps to the grammar. Bytes of a text that are not UTF-8 become U+FFFD. Numbers are the shortest that read back equal; a number that JSON cannot say (NaN) becomes null.
 class JsonWriter {
  public:
   JsonWriter();
@@ -41,13 +41,14 @@ class JsonWriter {
 };
 
 // {order_id, deliverer_id, delivery_state, latitude, longitude, timestamp, speed, …, attributes' own names}: the names of the
-// input. Where `offset` is given: position and received_at too. Fields that were not sent are left out.
+// input; fields that were not sent are left out. With a position behind them: position, received_at and, where the fix is ahead
+// of our clock, "ahead": true; attributes of these names are left out then.
 struct LocationExtras {
-  std::string position;  // empty: leave out position, received_at and the ahead flag
+  std::string position;  // may be empty
 };
 void write_location(JsonWriter& writer, const Location& location, const LocationExtras& extras = {});
 
-// The six fields of the first system, null where not known; time as it was sent.
+// The six fields of the first system, null where not known; time as it was sent, without a zone at `naive_offset` where it had none.
 void write_first_system(JsonWriter& writer, const Location& location, Duration naive_offset);
 
 }  // namespace waybill::wire
