@@ -23,7 +23,7 @@ Result<BatchAnswer> read_batch_answer(std::string_view body) {
   if (parser.parse(body.data(), body.size()).get(root) || !root.is_object())
     return fail(Code::invalid, "the answer is not a JSON object: " + error_text(200, body));
   BatchAnswer answer;
-  answer.last_position = text_of(root, "last_position");
+  answer.last_position = text_of(root, "last");
   dom::array failures;
   if (root["failures"].get(failures)) return answer;
   for (dom::element failure : failures) {

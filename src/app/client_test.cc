@@ -40,7 +40,7 @@ TEST(HttpClient, an_address_without_a_scheme_is_invalid_and_a_closed_port_unavai
 
 TEST(BatchAnswer, tells_what_failed_and_where_the_last_one_went) {
   const auto answer = read_batch_answer(
-      R"({"total":3,"success":2,"last_position":"1-0-7","failures":[{"item":1,"field":"latitude","reason":"beyond 90"}]})");
+      R"({"accepted":2,"failed":1,"first":"1-0-5","last":"1-0-7","failures":[{"item":1,"field":"latitude","reason":"beyond 90"}]})");
   ASSERT_TRUE(answer) << answer.error().message;
   EXPECT_EQ(answer->last_position, "1-0-7");
   ASSERT_EQ(answer->failures.size(), 1u);

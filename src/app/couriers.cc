@@ -113,9 +113,7 @@ std::string location_json(const Location& location, Api api) {
     naive.fix_form.naive = true;
     wire::write_first_system(writer, naive, {});
   } else {
-    writer.begin_object();
     wire::write_location(writer, location);
-    writer.end_object();
   }
   return writer.take();
 }

@@ -150,8 +150,13 @@ class Lane {
     return true;
   }
 
-  // The server takes nothing of such a request: halves find out which line is to blame.
+  // The server takes nothing of such a request. Where it does not blame every line, halves find out which one it means.
   bool refused(const Batch& batch, size_t from, size_t to, const HttpAnswer& answer) {
+    if (const auto read = read_batch_answer(answer.body); read && read->failures.size() == to - from) {
+      for (const auto& failure : read->failures)
+        run_.refuse(batch.numbers[from + std::min(failure.item, to - from - 1)], failure.field, failure.reason);
+      return true;
+    }
     if (to - from == 1) {
       run_.refuse(batch.numbers[from], "", error_text(answer.status, answer.body));
       return true;
