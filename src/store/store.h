@@ -12,7 +12,6 @@
 // Memory:    bounded by the options, whatever is stored.
 #pragma once
 
-#include <array>
 #include <cstdint>
 #include <map>
 #include <optional>
@@ -23,6 +22,7 @@
 #include "base/position.h"
 #include "domain/geo.h"
 #include "domain/order.h"
+#include "store/ledger.h"
 #include "wire/record.h"
 
 namespace waybill::store {
@@ -33,33 +33,6 @@ struct Entry {
   std::optional<wire::Record> record;
   std::string undecoded;
 };
-
-// What became of a position: each has exactly one outcome.
-enum class Outcome : uint8_t { stored, repeat, quarantined };
-inline constexpr size_t outcome_count = 3;
-std::string_view to_string(Outcome outcome);
-
-struct Sum {
-  uint64_t count = 0;
-  Hash128 ids;  // order-independent sum of the identities
-
-  void add(const EventId& id) { ++count; ids += id; }
-  Sum& operator+=(const Sum& other) { count += other.count; ids += other.ids; return *this; }
-  bool operator==(const Sum&) const = default;
-};
-
-// The books of the positions [from, to).
-struct Ledger {
-  uint64_t from = 0;
-  uint64_t to = 0;
-  std::array<Sum, outcome_count> by_outcome;
-
-  Sum& of(Outcome outcome) { return by_outcome[static_cast<size_t>(outcome)]; }
-  const Sum& of(Outcome outcome) const { return by_outcome[static_cast<size_t>(outcome)]; }
-  Sum total() const;
-  bool operator==(const Ledger&) const = default;
-};
-inline constexpr uint64_t ledger_span = 65536;  // one row of the books for each so many positions
 
 // A location where it is kept. Tracks and last are ordered by fix time, then state, then identity.
 struct Kept {
@@ -136,12 +109,6 @@ struct Watermarks {
   uint64_t durable = 0;
   uint32_t epoch = 0;      // of the journal that the store follows; 0 before the first put
   uint32_t partition = 0;
-};
-
-// A count of the rows themselves, for the deep check. Sums leave out nothing that is stored.
-struct Recount {
-  Sum locations_and_commands;  // equals the sum of all ledgers' `stored`
-  Sum quarantined;             // equals the sum of all ledgers' `quarantined`
 };
 
 class Store {
