@@ -25,6 +25,6 @@ def test_operations_lists_every_setting():
 
 
 def test_operations_lists_every_metric():
-    metrics = set(re.findall(r'"(waybill_[a-z0-9_]+)"', code()))
+    metrics = set(re.findall(r'(?:counter|gauge|histogram)\(\s*"(waybill_[a-z0-9_]+)"', code()))
     assert len(metrics) > 5
     assert sorted(rows("metric")) == sorted(metrics)

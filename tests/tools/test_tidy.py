@@ -95,10 +95,19 @@ def test_a_rule_sees_its_fault_and_no_other_does(tmp_path, rule, path, text):
     ("src/base/x.cc", "// it implements what the utility needs\nint simple_implementation;\n"),
     ("src/journal/x.cc", "// not system_clock::now(): tests set the clock\nauto f = files.open(path);\n"),
     ("src/base/x.h", HEADER + "\n" * 148),
+    ("src/serve/x.cc", "void on_body_impl() override;\n"),
     ("build/dev/x.cc", "class StoreManager {};\n"),
 ])
 def test_what_only_looks_like_a_fault_is_allowed(tmp_path, path, text):
     assert problems(tmp_path, {path: text}) == []
+
+
+def test_a_header_that_only_tests_include_may_do_what_tests_may(tmp_path):
+    probe = {"src/wire/probe.h": "// wire/probe.h — for tests.\n#pragma once\n#include <gtest/gtest.h>\nauto* v = getenv(name);\n",
+             "src/wire/a_test.cc": '#include "wire/probe.h"\n'}
+    assert problems(tmp_path, probe) == []
+    found = problems(tmp_path, probe | {"src/wire/b.cc": '#include "wire/probe.h"\n'})
+    assert {name for name, _ in found} == {"third_party_headers_stay_with_their_adapters", "only_base_asks_the_system"}
 
 
 def test_the_ratchet_lets_an_oversized_file_shrink_only(tmp_path, monkeypatch):
