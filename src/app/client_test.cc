@@ -80,7 +80,8 @@ TEST(Replay, reads_speed_and_columns) {
   for (const char* text : {"", "0.5", "-1", "fast", "1x", "inf", "nan"}) EXPECT_FALSE(parse_speed(text)) << text;
   EXPECT_EQ(parse_columns("latitude=lat,longitude=lng").value(),
             (std::map<std::string, std::string>{{"latitude", "lat"}, {"longitude", "lng"}}));
-  for (const char* text : {"latitude", "=lat", "latitude=", "latitude=a,latitude=b"}) EXPECT_FALSE(parse_columns(text)) << text;
+  for (const char* text : {"latitude", "=lat", "latitude=", "latitude=a,latitude=b"})
+    EXPECT_FALSE(parse_columns(text)) << text;
 }
 
 }  // namespace

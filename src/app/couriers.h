@@ -16,11 +16,12 @@ namespace waybill::app {
 
 // What goes wrong with phones; each probability is for one location.
 struct Faults {
-  double repeats = 0;   // it is sent twice
+  double repeats = 0;  // it is sent twice
   double disorder = 0;  // it is sent after the one that follows it
-  double gaps = 0;      // a time without network begins: this one and the next few are sent late, all at once
-  double jumps = 0;     // it is 1 to 5 km off
-  double skew_s = 0;    // not a probability: each phone's clock is wrong by up to so many seconds, either way, all the time
+  double gaps = 0;  // a time without network begins: this one and the next few are sent late, all at once
+  double jumps = 0;  // it is 1 to 5 km off
+  double skew_s =
+      0;  // not a probability: each phone's clock is wrong by up to so many seconds, either way, all the time
 };
 
 inline constexpr unsigned gap_locations_max = 10;  // held back by one gap; at least 2
@@ -30,11 +31,11 @@ inline constexpr uint64_t orders_per_run_max = 4'000'000;
 struct CourierOptions {
   uint64_t seed = 0;
   Time start{};
-  uint64_t couriers = 50;              // in all
-  double interval_s = 10;              // between two locations
-  double interval_spread_s = 3;        // either way
+  uint64_t couriers = 50;  // in all
+  double interval_s = 10;  // between two locations
+  double interval_spread_s = 3;  // either way
   unsigned locations_per_order = 15;
-  std::optional<uint64_t> orders{};      // in all; missing: for ever
+  std::optional<uint64_t> orders{};  // in all; missing: for ever
   Faults faults{};
 };
 
@@ -59,13 +60,13 @@ class Courier {
   Random random_;
   Drive drive_;
   Time due_{};
-  double since_last_s_ = 0;   // from the report before
-  double pace_mps_;           // how this one drives
+  double since_last_s_ = 0;  // from the report before
+  double pace_mps_;  // how this one drives
   Duration skew_{};
-  uint64_t order_ = 0;        // in the run
-  unsigned on_order_ = 0;     // locations of it so far
+  uint64_t order_ = 0;  // in the run
+  unsigned on_order_ = 0;  // locations of it so far
   bool finished_ = false;
-  unsigned gap_left_ = 0;     // reports until there is network again
+  unsigned gap_left_ = 0;  // reports until there is network again
   std::vector<Location> in_gap_{};
   std::optional<Location> late_{};  // goes after the next one
 };

@@ -56,7 +56,8 @@ TEST(Courier, reports_every_ten_seconds_give_or_take_three_at_city_speed) {
     ASSERT_GE(seconds, 6.999);
     ASSERT_LE(seconds, 13.001);
     sum_s += seconds;
-    const double metres = distance_m({sent[i - 1].latitude, sent[i - 1].longitude}, {sent[i].latitude, sent[i].longitude});
+    const double metres =
+        distance_m({sent[i - 1].latitude, sent[i - 1].longitude}, {sent[i].latitude, sent[i].longitude});
     ASSERT_LE(metres, 14 * seconds);
     ASSERT_LE(metres, (*sent[i].speed_mps + 0.05) * (seconds + 0.002) + 0.3);
   }
@@ -140,7 +141,8 @@ TEST(Courier, jumps_appear_at_their_probability_and_are_one_to_five_km) {
   const auto sent = reports_of(options_with(4, {.jumps = 0.1}), 0, 5'000);
   int jumps = 0;
   for (size_t i = 1; i < sent.size(); ++i)
-    jumps += distance_m({sent[i - 1].latitude, sent[i - 1].longitude}, {sent[i].latitude, sent[i].longitude}) > 800 ? 1 : 0;
+    jumps +=
+        distance_m({sent[i - 1].latitude, sent[i - 1].longitude}, {sent[i].latitude, sent[i].longitude}) > 800 ? 1 : 0;
   // There and back, unless two follow each other.
   EXPECT_NEAR(jumps / 5'000.0, 2 * 0.1 * 0.9 + 0.1 * 0.1, 0.02);
 }

@@ -21,17 +21,17 @@ namespace waybill::app {
 inline constexpr size_t answer_bytes_max = 64 << 20;
 
 struct HttpOptions {
-  std::string url = "http://127.0.0.1:5000";             // scheme, host, port; a path in it stands before every request's
+  std::string url = "http://127.0.0.1:5000";  // scheme, host, port; a path in it stands before every request's
   std::chrono::milliseconds connect_timeout{5'000};
-  std::chrono::milliseconds answer_timeout{30'000};      // from the request's begin to the answer's end
-  std::string bearer{};                                    // sent as Authorization: Bearer, where not empty
-  std::stop_token stop{};                                  // a request under way ends as unavailable
+  std::chrono::milliseconds answer_timeout{30'000};  // from the request's begin to the answer's end
+  std::string bearer{};  // sent as Authorization: Bearer, where not empty
+  std::stop_token stop{};  // a request under way ends as unavailable
 };
 
 struct HttpRequest {
-  std::string_view path{};                  // "/v1/locations"
+  std::string_view path{};  // "/v1/locations"
   std::string_view body{};
-  std::vector<std::string> headers{};       // "Content-Type: application/json"
+  std::vector<std::string> headers{};  // "Content-Type: application/json"
 };
 
 struct HttpAnswer {
@@ -52,10 +52,10 @@ Result<std::unique_ptr<HttpClient>> open_http_client(HttpOptions options);
 
 // What to do with an answer: one table for all who send.
 enum class Verdict {
-  taken,    // 2xx
-  retry,    // 408, 429, 5xx: the same again, later
+  taken,  // 2xx
+  retry,  // 408, 429, 5xx: the same again, later
   refused,  // 400, 413, 422: these bytes will never be taken
-  barred,   // any other: nothing we send will be (wrong address, no right)
+  barred,  // any other: nothing we send will be (wrong address, no right)
 };
 Verdict verdict_of(int status);
 

@@ -32,8 +32,10 @@ class Text {
     const std::string_view piece(piece_, size);
     if (at_ == size && piece.starts_with("\x1f\x8b")) gzip_ = std::make_unique<wire::GzipReader>();
     if (size == 0 && gzip_ && !gzip_->whole()) return fail(Code::invalid, "gzip: the end is missing");
-    if (!gzip_) into.append(piece);
-    else TRY(gzip_->unpack(piece, into));
+    if (!gzip_)
+      into.append(piece);
+    else
+      TRY(gzip_->unpack(piece, into));
     return size > 0;
   }
 
@@ -148,7 +150,8 @@ std::string base_name(const std::string& path) {
 LinesForm form_of(const LinesOptions& options) {
   if (options.form != LinesForm::by_name) return options.form;
   std::string name = base_name(options.path);
-  std::ranges::transform(name, name.begin(), [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
+  std::ranges::transform(name, name.begin(),
+                         [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
   return name.ends_with(".csv") ? LinesForm::csv : name.ends_with(".gpx") ? LinesForm::gpx : LinesForm::ndjson;
 }
 

@@ -22,7 +22,7 @@ inline constexpr size_t table_bytes_max = size_t{1} << 30;
 enum class LinesForm { by_name, ndjson, csv, gpx };  // by_name: of the name without .gz; ndjson where it says nothing
 
 struct LinesOptions {
-  std::string path{};                            // "-": standard input
+  std::string path{};  // "-": standard input
   LinesForm form = LinesForm::by_name;
   std::map<std::string, std::string> columns{};  // CSV: our name to the file's
 };
@@ -44,8 +44,8 @@ Result<std::unique_ptr<Lines>> open_lines(const LinesOptions& options);
 // The head of a file, by which a progress file knows it again.
 inline constexpr size_t head_bytes_max = 64 << 10;
 struct FileHead {
-  uint64_t bytes = 0;   // that were hashed
-  std::string hash{};     // 32 hex digits
+  uint64_t bytes = 0;  // that were hashed
+  std::string hash{};  // 32 hex digits
   bool operator==(const FileHead&) const = default;
 };
 // Of the first `bytes` bytes, or of head_bytes_max where it is 0; fewer where the file is shorter.

@@ -37,7 +37,8 @@ class LinesTest : public testing::Test {
 };
 
 TEST_F(LinesTest, reads_ndjson_with_its_line_numbers_whatever_ends_the_lines) {
-  const auto lines = all({.path = write("a.ndjson", "\xef\xbb\xbf{\"a\":1}\r\n\n  {\"a\":2} \n{\"a\":3}"), .columns = {}});
+  const auto lines =
+      all({.path = write("a.ndjson", "\xef\xbb\xbf{\"a\":1}\r\n\n  {\"a\":2} \n{\"a\":3}"), .columns = {}});
   ASSERT_EQ(lines.size(), 3u);
   EXPECT_EQ(lines[0].text, "{\"a\":1}");
   EXPECT_EQ(lines[1].text, "{\"a\":2}");
@@ -59,7 +60,8 @@ TEST_F(LinesTest, reads_gzip_by_its_content_not_by_its_name) {
 
 TEST_F(LinesTest, says_that_a_gzip_file_was_cut_off_after_what_could_be_read) {
   const std::string packed = wire::compress("{\"a\":1}\n{\"a\":2}\n", wire::Compression::gzip);
-  auto lines = open_lines({.path = write("c.ndjson.gz", std::string_view(packed).substr(0, packed.size() - 4)), .columns = {}});
+  auto lines =
+      open_lines({.path = write("c.ndjson.gz", std::string_view(packed).substr(0, packed.size() - 4)), .columns = {}});
   ASSERT_TRUE(lines);
   EXPECT_EQ((*lines)->next().value()->text, "{\"a\":1}");
   EXPECT_EQ((*lines)->next().value()->text, "{\"a\":2}");
@@ -68,7 +70,8 @@ TEST_F(LinesTest, says_that_a_gzip_file_was_cut_off_after_what_could_be_read) {
 
 TEST_F(LinesTest, a_line_that_is_too_long_is_told_and_the_next_one_read) {
   for (const size_t length : {line_bytes_max + 1, 5 * line_bytes_max}) {
-    const auto lines = all({.path = write("d.ndjson", "{}\n" + std::string(length, 'x') + "\n{\"a\":3}\n"), .columns = {}});
+    const auto lines =
+        all({.path = write("d.ndjson", "{}\n" + std::string(length, 'x') + "\n{\"a\":3}\n"), .columns = {}});
     ASSERT_EQ(lines.size(), 3u);
     EXPECT_TRUE(lines[1].too_long);
     EXPECT_EQ(lines[1].number, 2u);
@@ -80,8 +83,9 @@ TEST_F(LinesTest, a_line_that_is_too_long_is_told_and_the_next_one_read) {
 
 TEST_F(LinesTest, makes_csv_rows_objects_with_mapped_columns) {
   const std::string path = write("e.csv", "id,lat,lon,when\n7,41.5,-8.5,2024-01-15T09:00:00Z\n");
-  const auto lines = all({.path = path, .columns = {{"deliverer_id", "id"}, {"latitude", "lat"}, {"longitude", "lon"},
-                                                    {"timestamp", "when"}}});
+  const auto lines =
+      all({.path = path,
+           .columns = {{"deliverer_id", "id"}, {"latitude", "lat"}, {"longitude", "lon"}, {"timestamp", "when"}}});
   ASSERT_EQ(lines.size(), 1u);
   EXPECT_EQ(lines[0].number, 2u);
   EXPECT_NE(lines[0].text.find(R"("latitude":41.5)"), std::string::npos) << lines[0].text;
@@ -89,15 +93,18 @@ TEST_F(LinesTest, makes_csv_rows_objects_with_mapped_columns) {
 }
 
 TEST_F(LinesTest, refuses_a_column_that_is_not_there_and_a_map_for_what_has_no_columns) {
-  EXPECT_EQ(open_lines({.path = write("f.csv", "a,b\n1,2\n"), .columns = {{"latitude", "lat"}}}).error().code, Code::invalid);
-  EXPECT_EQ(open_lines({.path = write("g.ndjson", "{}\n"), .columns = {{"latitude", "lat"}}}).error().code, Code::invalid);
+  EXPECT_EQ(open_lines({.path = write("f.csv", "a,b\n1,2\n"), .columns = {{"latitude", "lat"}}}).error().code,
+            Code::invalid);
+  EXPECT_EQ(open_lines({.path = write("g.ndjson", "{}\n"), .columns = {{"latitude", "lat"}}}).error().code,
+            Code::invalid);
   EXPECT_EQ(open_lines({.path = "/nowhere/at/all", .columns = {}}).error().code, Code::not_found);
 }
 
 TEST_F(LinesTest, reads_gpx_points_in_their_order) {
   const auto lines = all({.path = write("h.gpx", R"(<gpx version="1.1"><trk><name>ride</name><trkseg>
     <trkpt lat="41.1" lon="-8.1"><time>2024-01-15T09:00:00Z</time></trkpt>
-    <trkpt lat="41.2" lon="-8.2"><time>2024-01-15T09:00:05Z</time></trkpt></trkseg></trk></gpx>)"), .columns = {}});
+    <trkpt lat="41.2" lon="-8.2"><time>2024-01-15T09:00:05Z</time></trkpt></trkseg></trk></gpx>)"),
+                          .columns = {}});
   ASSERT_EQ(lines.size(), 2u);
   EXPECT_NE(lines[0].text.find("ride"), std::string::npos);
   EXPECT_NE(lines[1].text.find("41.2"), std::string::npos);

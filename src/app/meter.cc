@@ -23,7 +23,9 @@ uint64_t LatencyBuckets::upper_edge_us(size_t bucket) {
   return ((bucket % per_doubling + per_doubling + 1) << doubling) - 1;
 }
 
-void LatencyBuckets::add(uint64_t latency_us) { buckets_[bucket_of(latency_us)].fetch_add(1, std::memory_order_relaxed); }
+void LatencyBuckets::add(uint64_t latency_us) {
+  buckets_[bucket_of(latency_us)].fetch_add(1, std::memory_order_relaxed);
+}
 
 uint64_t LatencyBuckets::percentile_us(double share) const {
   uint64_t total = 0;
@@ -43,7 +45,9 @@ void Meter::count_sent(uint64_t locations, std::chrono::microseconds latency) {
 }
 
 MeterReading Meter::read() const {
-  return {.sent = sent_, .rejected = rejected_, .retries = retries_,
+  return {.sent = sent_,
+          .rejected = rejected_,
+          .retries = retries_,
           .p50_ms = static_cast<double>(latency_.percentile_us(0.5)) / 1e3,
           .p99_ms = static_cast<double>(latency_.percentile_us(0.99)) / 1e3};
 }
@@ -75,7 +79,8 @@ std::string bar(double share) {
 
 std::string progress_text(const MeterReading& reading, double per_second, std::optional<double> share_done) {
   std::string text = share_done ? bar(*share_done) : std::string();
-  text += grouped(reading.sent) + " sent · " + grouped(static_cast<uint64_t>(std::llround(std::max(0.0, per_second)))) + "/s";
+  text += grouped(reading.sent) + " sent · " + grouped(static_cast<uint64_t>(std::llround(std::max(0.0, per_second)))) +
+          "/s";
   text += " · p50 " + in_ms(reading.p50_ms) + " · p99 " + in_ms(reading.p99_ms);
   text += " · " + grouped(reading.retries) + " retries · " + grouped(reading.rejected) + " rejected";
   return text;

@@ -30,10 +30,10 @@ class LatencyBuckets {
 };
 
 struct MeterReading {
-  uint64_t sent = 0;      // locations that were answered with success
+  uint64_t sent = 0;  // locations that were answered with success
   uint64_t rejected = 0;  // locations that the server will never take
-  uint64_t retries = 0;   // requests that have to be made again
-  double p50_ms = 0;      // of a request, over the whole run
+  uint64_t retries = 0;  // requests that have to be made again
+  double p50_ms = 0;  // of a request, over the whole run
   double p99_ms = 0;
 };
 

@@ -62,7 +62,8 @@ struct Run {
   void refuse(uint64_t line, const std::string& field, const std::string& reason) {
     constexpr uint64_t told_max = 10;  // the rest is only counted
     meter.count_rejected(1);
-    if (told++ < told_max) log::warning("a location was refused", {{"line", line}, {"field", field}, {"reason", reason}});
+    if (told++ < told_max)
+      log::warning("a location was refused", {{"line", line}, {"field", field}, {"reason", reason}});
   }
 };
 
@@ -74,7 +75,8 @@ class Lane {
   // Waits while batches_waiting_max are there. False: stopped, the batch is not taken.
   bool push(Batch batch) {
     std::unique_lock lock(mutex_);
-    if (!changed_.wait(lock, run_.stop.get_token(), [&] { return waiting_.size() < batches_waiting_max; })) return false;
+    if (!changed_.wait(lock, run_.stop.get_token(), [&] { return waiting_.size() < batches_waiting_max; }))
+      return false;
     waiting_.push_back(std::move(batch));
     changed_.notify_all();
     return true;
@@ -117,17 +119,13 @@ class Lane {
       }
       run_.answered = true;
       switch (verdict_of(answer->status)) {
-        case Verdict::taken:
-          return taken(batch, from, to, *answer);
-        case Verdict::refused:
-          return refused(batch, from, to, *answer);
+        case Verdict::taken: return taken(batch, from, to, *answer);
+        case Verdict::refused: return refused(batch, from, to, *answer);
         case Verdict::barred:
           run_.fail_with({answer->status == 404 ? Code::not_found : Code::denied,
                           run_.options.url + ": " + error_text(answer->status, answer->body)});
           return false;
-        case Verdict::retry:
-          run_.meter.count_retry();
-          pause(retry_wait(attempt, &*answer));
+        case Verdict::retry: run_.meter.count_retry(); pause(retry_wait(attempt, &*answer));
       }
     }
     return false;
@@ -239,8 +237,10 @@ class Reader {
       TRY_LET(const std::optional<Line> line, lines.next());
       if (!line) break;
       if (line->number <= already_) continue;
-      if (line->too_long) run_.refuse(line->number, "", "longer than " + std::to_string(line_bytes_max) + " bytes");
-      else deal(*line);
+      if (line->too_long)
+        run_.refuse(line->number, "", "longer than " + std::to_string(line_bytes_max) + " bytes");
+      else
+        deal(*line);
       run_.lines_done.read_to(line->number);
     }
     return {};
@@ -291,7 +291,8 @@ class Reader {
 // The progress file: read at the start, written about once a second, removed at the end.
 class ProgressFile {
  public:
-  explicit ProgressFile(const ReplayOptions& options) : path_(options.progress), file_(options.lines.path), url_(options.url) {
+  explicit ProgressFile(const ReplayOptions& options)
+      : path_(options.progress), file_(options.lines.path), url_(options.url) {
     if (path_.empty() && file_ != "-") path_ = file_ + ".waybill-replay";
   }
 
@@ -377,7 +378,8 @@ void watch(Run& run, ProgressFile& progress) {
 
 Result<void> check(const ReplayOptions& options) {
   if (options.lines.path.empty()) return fail(Code::invalid, "replay: a file is needed, or - for standard input");
-  if (options.batch == 0 || options.connections == 0) return fail(Code::invalid, "replay: batch and connections begin at 1");
+  if (options.batch == 0 || options.connections == 0)
+    return fail(Code::invalid, "replay: batch and connections begin at 1");
   if (!(options.speed >= 1)) return fail(Code::invalid, "replay: speed begins at 1");
   return {};
 }
@@ -385,7 +387,8 @@ Result<void> check(const ReplayOptions& options) {
 void print_summary(const Run& run) {
   const MeterReading reading = run.meter.read();
   const double seconds = std::chrono::duration<double>(run.clock.steady() - run.began).count();
-  std::printf("%s", (progress_text(reading, static_cast<double>(reading.sent) / std::max(seconds, 1e-6), {}) + '\n').c_str());
+  std::printf("%s",
+              (progress_text(reading, static_cast<double>(reading.sent) / std::max(seconds, 1e-6), {}) + '\n').c_str());
   std::fflush(stdout);
 }
 
@@ -424,8 +427,10 @@ Result<void> run_replay(const ReplayOptions& options, Clock& clock, std::stop_to
   const std::string position = run.last_position.with([](const std::string& last) { return last; });
   const bool stopped = run.stop.stop_requested();
   auto error = run.error.with([](const auto& first) { return first; });
-  if (stopped || error) progress.save(run.lines_done.done(), position);
-  else progress.remove();
+  if (stopped || error)
+    progress.save(run.lines_done.done(), position);
+  else
+    progress.remove();
   if (error) return fail_in("replay", std::move(*error));
   if (stopped)
     return fail(Code::unavailable, "replay: stopped behind line " + std::to_string(run.lines_done.done()) +

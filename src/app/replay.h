@@ -27,10 +27,10 @@ inline constexpr double speed_max = std::numeric_limits<double>::infinity();  //
 struct ReplayOptions {
   LinesOptions lines{};
   std::string url = "http://127.0.0.1:5000";
-  double speed = 1;              // times real time, by the fix times; speed_max: no waiting
-  uint64_t batch = 500;          // locations in one request
+  double speed = 1;  // times real time, by the fix times; speed_max: no waiting
+  uint64_t batch = 500;  // locations in one request
   uint64_t connections = 1;
-  std::string progress{};          // a file; empty: <file>.waybill-replay, none for standard input. Removed at the end
+  std::string progress{};  // a file; empty: <file>.waybill-replay, none for standard input. Removed at the end
   std::string bearer{};
 };
 

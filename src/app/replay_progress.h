@@ -19,7 +19,9 @@ namespace waybill::app {
 // Batches are answered in any order; done() is the last line before which nothing is open.
 class LinesDone {
  public:
-  explicit LinesDone(uint64_t already = 0) { state_.with([&](State& state) { state.read = already; }); }
+  explicit LinesDone(uint64_t already = 0) {
+    state_.with([&](State& state) { state.read = already; });
+  }
 
   void open(uint64_t first_line) {  // a batch begins with this line
     state_.with([&](State& state) { state.open.insert(first_line); });
@@ -44,8 +46,8 @@ class LinesDone {
 
 struct ReplayProgress {
   uint64_t lines = 0;
-  FileHead head{};             // of the file that it belongs to
-  std::string url{};            // of the server that has the lines
+  FileHead head{};  // of the file that it belongs to
+  std::string url{};  // of the server that has the lines
   std::string last_position{};  // one that this server gave; empty where none was seen
 
   bool operator==(const ReplayProgress&) const = default;

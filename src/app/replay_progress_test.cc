@@ -61,15 +61,18 @@ TEST(LinesDone, never_passes_over_a_line_that_was_not_answered) {
 }
 
 TEST(ReplayProgress, reads_back_what_it_wrote) {
-  const ReplayProgress progress{.lines = 123456789012, .head = {.bytes = 65536, .hash = "00ff"},
-                                .url = "http://127.0.0.1:5000", .last_position = "1-0-42"};
+  const ReplayProgress progress{.lines = 123456789012,
+                                .head = {.bytes = 65536, .hash = "00ff"},
+                                .url = "http://127.0.0.1:5000",
+                                .last_position = "1-0-42"};
   const auto read = read_progress(progress_json(progress));
   ASSERT_TRUE(read) << read.error().message;
   EXPECT_EQ(*read, progress);
 }
 
 TEST(ReplayProgress, refuses_what_is_not_progress) {
-  for (const std::string text : {"", "{}", "[]", "null", R"({"waybill_replay":2,"lines":1})", R"({"waybill_replay":1,"lines":-1})"})
+  for (const std::string text :
+       {"", "{}", "[]", "null", R"({"waybill_replay":2,"lines":1})", R"({"waybill_replay":1,"lines":-1})"})
     EXPECT_EQ(read_progress(text).error().code, Code::invalid) << text;
 }
 

@@ -74,9 +74,7 @@ struct Run {
     stop.request_stop();
   }
   // The schedule goes by the steady clock: a jump of the wall clock does not make couriers stand still or race.
-  Time now() const {
-    return couriers.start + std::chrono::duration_cast<Duration>(clock.steady() - began);
-  }
+  Time now() const { return couriers.start + std::chrono::duration_cast<Duration>(clock.steady() - began); }
 };
 
 // Some of the couriers and the connection over which they report, one thread's work.
@@ -138,12 +136,8 @@ class Shift {
     if (!answer) return not_answered(answer.error());
     run_.answered = true;
     switch (verdict_of(answer->status)) {
-      case Verdict::taken:
-        taken(count, lines, *answer);
-        break;
-      case Verdict::refused:
-        reject(count, error_text(answer->status, answer->body));
-        break;
+      case Verdict::taken: taken(count, lines, *answer); break;
+      case Verdict::refused: reject(count, error_text(answer->status, answer->body)); break;
       case Verdict::barred:
         run_.fail_with({answer->status == 404 ? Code::not_found : Code::denied,
                         run_.options.url + ": " + error_text(answer->status, answer->body)});
@@ -186,7 +180,8 @@ class Shift {
     uint64_t item = 0;
     for (size_t at = 0; at < lines.size(); ++item) {
       const size_t end = lines.find('\n', at) + 1;
-      if (std::ranges::find(failures, item, &BatchAnswer::Failure::item) == failures.end()) kept.append(lines, at, end - at);
+      if (std::ranges::find(failures, item, &BatchAnswer::Failure::item) == failures.end())
+        kept.append(lines, at, end - at);
       at = end;
     }
     return kept;
@@ -214,19 +209,26 @@ Result<void> check(const SimulateOptions& options) {
   const Faults& faults = options.faults;
   if (options.couriers == 0) return fail(Code::invalid, "simulate: at least one deliverer is needed");
   if (options.locations_per_order == 0) return fail(Code::invalid, "simulate: an order has at least one location");
-  if (options.batch == 0 || options.connections == 0) return fail(Code::invalid, "simulate: batch and connections begin at 1");
+  if (options.batch == 0 || options.connections == 0)
+    return fail(Code::invalid, "simulate: batch and connections begin at 1");
   if (!(options.interval_s > 0) || (options.rate && !(*options.rate > 0)))
     return fail(Code::invalid, "simulate: the time between locations and the rate must be above 0");
-  if (!probability(faults.repeats) || !probability(faults.disorder) || !probability(faults.gaps) || !probability(faults.jumps))
+  if (!probability(faults.repeats) || !probability(faults.disorder) || !probability(faults.gaps) ||
+      !probability(faults.jumps))
     return fail(Code::invalid, "simulate: repeats, disorder, gaps and jumps are probabilities, 0 to 1");
   if (!(faults.skew_s >= 0)) return fail(Code::invalid, "simulate: skew is a number of seconds, not below 0");
   return {};
 }
 
 CourierOptions courier_options(const SimulateOptions& options, uint64_t seed, Time start) {
-  CourierOptions made{.seed = seed, .start = start, .couriers = options.couriers, .interval_s = options.interval_s,
+  CourierOptions made{.seed = seed,
+                      .start = start,
+                      .couriers = options.couriers,
+                      .interval_s = options.interval_s,
                       .interval_spread_s = std::min(options.interval_spread_s, options.interval_s),
-                      .locations_per_order = options.locations_per_order, .orders = options.orders, .faults = options.faults};
+                      .locations_per_order = options.locations_per_order,
+                      .orders = options.orders,
+                      .faults = options.faults};
   if (options.rate) {
     made.interval_s = static_cast<double>(options.couriers) / *options.rate;
     made.interval_spread_s = 0.3 * made.interval_s;
@@ -262,7 +264,8 @@ void watch(Run& run) {
 void print_summary(const Run& run) {
   const MeterReading reading = run.meter.read();
   const double seconds = std::chrono::duration<double>(run.clock.steady() - run.began).count();
-  std::printf("%s", (progress_text(reading, static_cast<double>(reading.sent) / std::max(seconds, 1e-6), {}) + '\n').c_str());
+  std::printf("%s",
+              (progress_text(reading, static_cast<double>(reading.sent) / std::max(seconds, 1e-6), {}) + '\n').c_str());
   if (run.unsent > 0) std::printf("%llu locations were still unsent\n", static_cast<unsigned long long>(run.unsent));
   std::fflush(stdout);
 }
@@ -279,7 +282,10 @@ Result<void> run_simulate(const SimulateOptions& options, Clock& clock, std::sto
   if (!streets) return fail_in(options.streets.empty() ? "built-in streets" : options.streets, streets.error());
 
   const uint64_t seed = options.seed.value_or(random_seed() >> 32);  // short enough to be typed again
-  Run run{.options = options, .couriers = courier_options(options, seed, clock.now()), .streets = *streets, .clock = clock,
+  Run run{.options = options,
+          .couriers = courier_options(options, seed, clock.now()),
+          .streets = *streets,
+          .clock = clock,
           .began = clock.steady()};
   if (!options.log.empty()) TRY(run.log.with([&](AcknowledgedLog& log) { return log.open(options.log); }));
   std::stop_callback pass_on(stop, [&run] { run.stop.request_stop(); });
@@ -287,8 +293,11 @@ Result<void> run_simulate(const SimulateOptions& options, Clock& clock, std::sto
   for (auto& client : clients) {
     TRY_LET(client, open_http_client({.url = options.url, .bearer = options.bearer, .stop = run.stop.get_token()}));
   }
-  log::info("couriers drive", {{"couriers", options.couriers}, {"url", options.url}, {"seed", seed},
-                               {"streets_km", streets->length_m() / 1000}, {"attribution", streets->attribution()}});
+  log::info("couriers drive", {{"couriers", options.couriers},
+                               {"url", options.url},
+                               {"seed", seed},
+                               {"streets_km", streets->length_m() / 1000},
+                               {"attribution", streets->attribution()}});
 
   // Beyond this point nothing is opened; things are only used.
   {
@@ -320,11 +329,16 @@ std::optional<Duration> parse_duration(std::string_view text) {
     text.remove_prefix(static_cast<size_t>(end - text.data()));
     const char unit = text.empty() ? 's' : text.front();
     if (!text.empty()) text.remove_prefix(1);
-    if (unit == 's') sum += std::chrono::seconds(number);
-    else if (unit == 'm') sum += std::chrono::minutes(number);
-    else if (unit == 'h') sum += std::chrono::hours(number);
-    else if (unit == 'd') sum += std::chrono::hours(24 * number);
-    else return {};
+    if (unit == 's')
+      sum += std::chrono::seconds(number);
+    else if (unit == 'm')
+      sum += std::chrono::minutes(number);
+    else if (unit == 'h')
+      sum += std::chrono::hours(number);
+    else if (unit == 'd')
+      sum += std::chrono::hours(24 * number);
+    else
+      return {};
   }
   return sum;
 }

@@ -25,19 +25,19 @@ enum class Show { progress, nothing };  // nothing: part of another program's ou
 
 struct SimulateOptions {
   std::string url = "http://127.0.0.1:5000";
-  double interval_s = 10;              // -d: seconds between two locations of a courier
-  double interval_spread_s = 3;        // either way
-  unsigned locations_per_order = 15;   // -l
-  uint64_t couriers = 50;              // -n: at the same time
-  std::string streets{};                 // a GeoJSON file, .gz too; empty: the built-in ones
-  std::optional<double> rate{};          // locations a second in all; decides the interval
-  std::optional<uint64_t> seed{};        // missing: a new one, printed
-  std::optional<uint64_t> orders{};      // in all; missing: for ever
-  std::optional<Duration> run_for{};     // missing: for ever
+  double interval_s = 10;  // -d: seconds between two locations of a courier
+  double interval_spread_s = 3;  // either way
+  unsigned locations_per_order = 15;  // -l
+  uint64_t couriers = 50;  // -n: at the same time
+  std::string streets{};  // a GeoJSON file, .gz too; empty: the built-in ones
+  std::optional<double> rate{};  // locations a second in all; decides the interval
+  std::optional<uint64_t> seed{};  // missing: a new one, printed
+  std::optional<uint64_t> orders{};  // in all; missing: for ever
+  std::optional<Duration> run_for{};  // missing: for ever
   Api api = Api::locations;
-  uint64_t batch = 1;                  // locations in one request, where so many wait; 1 for Api::first
-  uint64_t connections = 16;           // at most one for each courier
-  std::string log{};                     // a file: gets every acknowledged location as NDJSON
+  uint64_t batch = 1;  // locations in one request, where so many wait; 1 for Api::first
+  uint64_t connections = 16;  // at most one for each courier
+  std::string log{};  // a file: gets every acknowledged location as NDJSON
   std::string bearer{};
   Faults faults{};
   Show show = Show::progress;

@@ -197,9 +197,11 @@ Result<Streets> read_streets(std::string_view geojson) {
   // Lines come sorted by where they begin, and renumbering keeps that order.
   for (const Line& line : lines) {
     if (!kept[line.from] || !kept[line.to]) continue;
-    streets.edges_.push_back({.from = number[line.from], .to = number[line.to],
+    streets.edges_.push_back({.from = number[line.from],
+                              .to = number[line.to],
                               .first = static_cast<uint32_t>(streets.points_.size()),
-                              .points = static_cast<uint32_t>(line.points.size()), .length_m = line.length_m()});
+                              .points = static_cast<uint32_t>(line.points.size()),
+                              .length_m = line.length_m()});
     streets.points_.insert(streets.points_.end(), line.points.begin(), line.points.end());
     ++streets.first_out_[number[line.from] + 1];
   }
