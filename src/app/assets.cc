@@ -1,21 +1,24 @@
 #include "app/assets.h"
 
 // The assembler takes the files in; CMake gives it the project's folder.
-#define EMBED(name, path)                                        \
-  asm(".pushsection .rodata\n"                                   \
-      ".balign 16\n"                                             \
-      ".global waybill_" #name "_begin\n"                        \
-      "waybill_" #name "_begin:\n"                               \
-      ".incbin \"" path "\"\n"                                   \
-      ".global waybill_" #name "_end\n"                          \
-      "waybill_" #name "_end:\n"                                 \
-      ".byte 0\n"                                                \
-      ".popsection\n");                                          \
-  extern "C" const char waybill_##name##_begin[];                \
-  extern "C" const char waybill_##name##_end[];                  \
-  std::string_view waybill::app::name() {                        \
-    return {waybill_##name##_begin, waybill_##name##_end};       \
-  }
+#define EMBED(name, path)                         \
+  asm(".pushsection .rodata\n"                    \
+      ".balign 16\n"                              \
+      ".global waybill_" #name                    \
+      "_begin\n"                                  \
+      "waybill_" #name                            \
+      "_begin:\n"                                 \
+      ".incbin \"" path                           \
+      "\"\n"                                      \
+      ".global waybill_" #name                    \
+      "_end\n"                                    \
+      "waybill_" #name                            \
+      "_end:\n"                                   \
+      ".byte 0\n"                                 \
+      ".popsection\n");                           \
+  extern "C" const char waybill_##name##_begin[]; \
+  extern "C" const char waybill_##name##_end[];   \
+  std::string_view waybill::app::name() { return {waybill_##name##_begin, waybill_##name##_end}; }
 
 EMBED(porto_streets_gz, "assets/streets/porto.geojson.gz")
 EMBED(page_html, "web/index.html")

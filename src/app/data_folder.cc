@@ -20,7 +20,7 @@ std::string format_line() { return "waybill data format " + std::to_string(data_
 }  // namespace
 
 Result<DataFolder> open_data_folder(const std::string& path, Files& files) {
-  TRY(files.make_folder(path));
+  TRY(make_folder_durably(files, path));
   auto lock = files.lock(join_path(path, "LOCK"));
   if (!lock && lock.error().code == Code::conflict)
     return fail(Code::conflict,

@@ -24,6 +24,14 @@ std::unexpected<Error> system_error(std::string_view doing, const std::string& p
   return fail(code, std::string(doing) + " " + path + ": " + std::strerror(error));
 }
 
+std::string parent_of(const std::string& path) {
+  const size_t end = path.find_last_not_of('/');
+  if (end == std::string::npos) return "/";
+  const size_t slash = path.find_last_of('/', end);
+  if (slash == std::string::npos) return ".";
+  return slash == 0 ? "/" : path.substr(0, slash);
+}
+
 class Descriptor {
  public:
   explicit Descriptor(int fd) : fd_(fd) {}
@@ -195,8 +203,17 @@ Result<void> write_file_atomically(Files& files, const std::string& path, std::s
   TRY(file->write_at(0, as_bytes(content)));
   TRY(file->sync());
   TRY(files.rename(temporary, path));
-  const size_t slash = path.find_last_of('/');
-  return files.sync_folder(slash == std::string::npos ? "." : path.substr(0, slash));
+  return files.sync_folder(parent_of(path));
+}
+
+Result<void> make_folder_durably(Files& files, const std::string& path) {
+  // Names that can be seen may still be lost: the folder's own is synced even where it is there.
+  std::vector<std::string> on_the_way{path};
+  for (std::string at = parent_of(path); at != "." && at != "/" && !files.info(at); at = parent_of(at))
+    on_the_way.push_back(at);
+  TRY(files.make_folder(path));
+  for (size_t i = on_the_way.size(); i-- > 0;) TRY(files.sync_folder(parent_of(on_the_way[i])));
+  return {};
 }
 
 std::string join_path(std::string_view folder, std::string_view name) {

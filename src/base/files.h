@@ -69,6 +69,9 @@ Files& system_files();
 Result<std::string> read_file(Files& files, const std::string& path);
 Result<void> write_file_atomically(Files& files, const std::string& path, std::string_view content);
 
+// With its parents, and all their names on the disk: what is put into it later is not lost with it.
+Result<void> make_folder_durably(Files& files, const std::string& path);
+
 // "a/b" and "c" to "a/b/c".
 std::string join_path(std::string_view folder, std::string_view name);
 

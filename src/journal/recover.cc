@@ -9,23 +9,6 @@ namespace {
 
 constexpr size_t copy_bytes = 1 << 20;
 
-std::string parent_of(const std::string& path) {
-  const size_t end = path.find_last_not_of('/');
-  if (end == std::string::npos) return "/";
-  const size_t slash = path.find_last_of('/', end);
-  if (slash == std::string::npos) return ".";
-  return slash == 0 ? "/" : path.substr(0, slash);
-}
-
-// With the names of all folders on the way.
-Result<void> make_durable_folder(Files& files, const std::string& folder) {
-  std::vector<std::string> missing;
-  for (std::string at = folder; at != "." && at != "/" && !files.info(at); at = parent_of(at)) missing.push_back(at);
-  TRY(files.make_folder(folder));
-  for (size_t i = missing.size(); i-- > 0;) TRY(files.sync_folder(parent_of(missing[i])));
-  return {};
-}
-
 Result<void> remove_unused(Files& files, const std::string& folder) {
   TRY_LET(const auto entries, files.list(folder));
   for (const FileInfo& entry : entries) {
@@ -87,7 +70,7 @@ Result<void> check_tail(const std::string& folder, const Segment& segment, const
 }
 
 Result<Recovered> recover(Files& files, const std::string& folder) {
-  TRY(make_durable_folder(files, folder));
+  TRY(make_folder_durably(files, folder));
   TRY_LET(const auto firsts, list_segments(files, folder));
   Recovered recovered;
   TRY_LET(recovered.segments, read_segments(files, folder, firsts));

@@ -6,6 +6,8 @@
 #include <rocksdb/env.h>
 #include <rocksdb/file_system.h>
 #include <rocksdb/filter_policy.h>
+#include <rocksdb/slice_transform.h>
+#include <rocksdb/system_clock.h>
 #include <rocksdb/table.h>
 #include <rocksdb/write_batch.h>
 #include <rocksdb/write_buffer_manager.h>
@@ -16,6 +18,7 @@
 #include <mutex>
 
 #include "base/log.h"
+#include "store/keys.h"
 #include "store/rocks/file_system.h"
 #include "store/rocks/retryable.h"
 #include "store/table_store.h"
@@ -123,13 +126,32 @@ class RocksCursor final : public Cursor {
   std::unique_ptr<rocksdb::Iterator> rows_;
 };
 
-// What a database stands on and what must outlive it.
+// RocksDB's background thread sleeps for a second after a failure. Over Files that are simulated, time is too.
+class BriefSleeps final : public rocksdb::SystemClockWrapper {
+ public:
+  explicit BriefSleeps(const std::shared_ptr<rocksdb::SystemClock>& below) : SystemClockWrapper(below) {}
+  const char* Name() const override { return "brief sleeps"; }
+  void SleepForMicroseconds(int us) override { SystemClockWrapper::SleepForMicroseconds(std::min(us, 1000)); }
+};
+
+class SimulatedEnv final : public rocksdb::EnvWrapper {
+ public:
+  explicit SimulatedEnv(const std::shared_ptr<rocksdb::FileSystem>& file_system)
+      : EnvWrapper(rocksdb::NewCompositeEnv(file_system)) {
+    file_system_ = file_system;
+    system_clock_ = std::make_shared<BriefSleeps>(rocksdb::SystemClock::Default());
+  }
+};
+
+// What a database stands on and what must outlive it. RocksDB's own file system is ours for the system's files, with
+// preallocation and range syncs on top; any other Files are simulated and get the adapter.
 struct Below {
-  // RocksDB's own file system is ours for the system's files, with preallocation and range syncs on top; any other Files
-  // is a test's and gets the adapter.
-  explicit Below(Files& files)
-      : env(rocksdb::NewCompositeEnv(make_retryable(
-            &files == &system_files() ? rocksdb::FileSystem::Default() : make_file_system(files), disk))) {}
+  explicit Below(Files& files) {
+    if (&files == &system_files())
+      env = rocksdb::NewCompositeEnv(make_retryable(rocksdb::FileSystem::Default(), disk));
+    else
+      env = std::make_unique<SimulatedEnv>(make_retryable(make_file_system(files), disk));
+  }
   DiskState disk;
   std::unique_ptr<rocksdb::Env> env;
 };
@@ -239,6 +261,15 @@ rocksdb::CompressionType best_of(std::initializer_list<rocksdb::CompressionType>
   return rocksdb::kNoCompression;
 }
 
+// A new location most often stands right behind the last of its scope: the place of the last one in memory is a hint
+// where to put it.
+class ScopeOfLocation final : public rocksdb::SliceTransform {
+ public:
+  const char* Name() const override { return "scope of location"; }
+  bool InDomain(const Slice& key) const override { return key.size() > Place::size; }
+  Slice Transform(const Slice& key) const override { return {key.data(), key.size() - Place::size}; }
+};
+
 rocksdb::DBOptions database_options(const RocksOptions& options) {
   rocksdb::DBOptions database;
   database.create_if_missing = true;
@@ -284,6 +315,10 @@ std::vector<rocksdb::ColumnFamilyDescriptor> table_options(const RocksOptions& o
     each.level_compaction_dynamic_level_bytes = true;
     each.compression = best_of({rocksdb::kLZ4Compression, rocksdb::kSnappyCompression});
     each.bottommost_compression = best_of({rocksdb::kZSTD, rocksdb::kLZ4Compression});
+    if (table == Table::location) each.memtable_insert_with_hint_prefix_extractor = std::make_shared<ScopeOfLocation>();
+    // Rows that are written again and again: the place of the last version.
+    if (table == Table::order || table == Table::deliverer)
+      each.memtable_insert_with_hint_prefix_extractor.reset(rocksdb::NewNoopTransform());
     if (table == Table::client_id || table == Table::location) {
       each.memtable_prefix_bloom_size_ratio = 0.03;
       each.memtable_whole_key_filtering = true;
@@ -325,9 +360,7 @@ Result<std::unique_ptr<Tables>> open_tables(const RocksOptions& options, Files& 
 
 Result<std::unique_ptr<Store>> open_rocks_store(RocksOptions options, Files& files) {
   if (options.access == Access::read_write) {
-    TRY(files.make_folder(options.folder));
-    const size_t slash = options.folder.find_last_of('/');
-    TRY(files.sync_folder(slash == std::string::npos ? "." : options.folder.substr(0, std::max<size_t>(slash, 1))));
+    TRY(make_folder_durably(files, options.folder));
   } else if (auto current = files.info(join_path(options.folder, "CURRENT")); !current) {
     return fail_in("there is no store in " + options.folder, current.error());
   }

@@ -1,0 +1,71 @@
+// serve/http.h — a request, its reply and the route that makes one of the other, as plain values.
+//
+// Threads: a Request's views live until its handler returns; a handler may be called from several threads at once.
+#pragma once
+
+#include <cstdint>
+#include <expected>
+#include <functional>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace waybill::serve {
+
+enum class Method : uint8_t { get, head, post, put, patch, remove, options, other };
+
+std::string_view to_string(Method method);  // as HTTP writes it; "" for other
+
+struct Header {
+  std::string_view name;
+  std::string_view value;
+};
+
+struct Request {
+  Method method = Method::other;
+  std::string_view path;   // as sent
+  std::string_view query;  // behind the question mark, as sent
+  std::span<const Header> headers;
+  std::string_view body;
+  std::vector<std::string> params;  // what stood at the pattern's {…}, in their order, decoded
+
+  // The first with this name, whatever its case; empty where there is none.
+  std::string_view header(std::string_view name) const;
+  // Decoded; nothing where the query does not have it.
+  std::optional<std::string> query_value(std::string_view name) const;
+};
+
+struct Reply {
+  int status = 200;
+  std::string body;
+  std::string_view content_type = "application/json";  // a literal, or something that outlives the server
+  std::vector<std::pair<std::string, std::string>> headers;
+  // Journal offset: nobody may see this reply before everything below it is durable.
+  std::optional<uint64_t> after;
+};
+
+// visible: it reads, so everything that was durable when the request came must be in the store first.
+enum class Needs : uint8_t { nothing, visible };
+
+// by_body: in the pool where the body is large or packed (Server's inline_body_bytes_max), else in the loop.
+enum class Where : uint8_t { loop, pool, by_body };
+
+struct Route {
+  Method method = Method::get;  // a get answers HEAD too
+  std::string pattern;          // "/v1/orders/{id}/track"; a slash at the end of a request's path is ignored
+  std::function<Reply(const Request&)> handler;
+  Needs needs = Needs::nothing;
+  Where where = Where::loop;
+  // Where given and needs is visible: the offset that must be visible as well, or the reply that refuses.
+  std::function<std::expected<uint64_t, Reply>(const Request&)> wait_for = {};
+};
+
+// "%C3%A9" to its bytes; a % without two digits is kept as it is.
+enum class Plus : uint8_t { kept, space };
+std::string percent_decoded(std::string_view text, Plus plus);
+std::string percent_encoded(std::string_view text);  // all but letters, digits, - . _ ~
+
+}  // namespace waybill::serve

@@ -1,0 +1,166 @@
+// Random operations by seed: memory, RocksDB and a model that only knows the definitions give the same answers.
+#include <algorithm>
+#include <map>
+#include <set>
+
+#include "store/memory.h"
+#include "store/random_records.h"
+#include "store/rocks/grounds.h"
+
+namespace waybill::store {
+namespace {
+
+constexpr Position journal{.epoch = 1, .partition = 0, .offset = 0};
+
+// Keeps everything in lists and answers by the words of store.h.
+class Model {
+ public:
+  void take(const Entry& entry) {
+    if (!entry.record) return;
+    const EventId id = wire::event_id_of(*entry.record);
+    if (const auto* location = std::get_if<Location>(&*entry.record)) {
+      if (!ids_.insert(id).second) return;
+      locations_.push_back({id, {.offset = entry.offset, .location = *location}});
+      if (location->order) apply(orders_[location->order->text], *location);
+    } else if (const auto* command = std::get_if<OrderCommand>(&*entry.record)) {
+      if (!command->client_id.empty() && ids_.contains(id)) return;
+      const auto known = orders_.find(command->order.text);
+      auto applied = apply(known == orders_.end() ? Order{} : known->second, *command);
+      if (!applied) return;
+      orders_[command->order.text] = *applied;
+      ids_.insert(id);
+    }
+  }
+
+  std::vector<Kept> track(const Order& order) const {
+    return sorted([&](const Location& location) {
+      if (location.order) return location.order == order.id;
+      return std::ranges::any_of(order.assignments, [&](const Assignment& assignment) {
+        return assignment.deliverer == *location.deliverer && assignment.covers(location.fix_time);
+      });
+    });
+  }
+  std::vector<Kept> track(const DelivererId& id) const {
+    return sorted([&](const Location& location) { return location.deliverer == id; });
+  }
+  const std::map<std::string, Order>& orders() const { return orders_; }
+
+ private:
+  std::vector<Kept> sorted(const auto& belongs) const {
+    std::vector<std::pair<EventId, Kept>> found;
+    for (const auto& [id, kept] : locations_)
+      if (belongs(kept.location)) found.emplace_back(id, kept);
+    std::ranges::sort(found, {}, [](const auto& each) {
+      return std::tuple(each.second.location.fix_time, each.second.location.state, each.first);
+    });
+    std::vector<Kept> track;
+    for (auto& [id, kept] : found) track.push_back(std::move(kept));
+    return track;
+  }
+
+  std::set<EventId> ids_;
+  std::vector<std::pair<EventId, Kept>> locations_;
+  std::map<std::string, Order> orders_;
+};
+
+std::optional<Kept> last_in(const std::vector<Kept>& track) {
+  for (auto kept = track.rbegin(); kept != track.rend(); ++kept)
+    if (!is_ahead(kept->location)) return *kept;
+  return std::nullopt;
+}
+
+std::vector<Kept> whole_track(const Store& store, TrackQuery query) {
+  std::vector<Kept> all;
+  do {
+    TrackPage page = checked(store.track(query));
+    std::ranges::move(page.locations, std::back_inserter(all));
+    query.cursor = page.next_cursor;
+  } while (!query.cursor.empty());
+  return all;
+}
+
+void expect_as_defined(const Store& store, const Model& model, size_t limit) {
+  size_t count = 0;
+  for (const auto& [id, order] : model.orders()) {
+    const auto view = checked(store.order(OrderId(id)));
+    ASSERT_TRUE(view) << id;
+    Order known = view->order;
+    if (!known.assigned) known.deliverer = order.deliverer;  // who named it last, which the rules leave to the store
+    EXPECT_EQ(known, order) << id;
+    const std::vector<Kept> track = model.track(order);
+    EXPECT_EQ(whole_track(store, {.order = OrderId(id), .deliverer = {}, .from = {}, .to = {}, .limit = limit, .cursor = {}}), track) << id;
+    EXPECT_EQ(view->last, last_in(track)) << id;
+    ++count;
+  }
+  EXPECT_EQ(checked(store.orders({.state = {}, .box = {}, .updated_since = {}, .limit = 1000, .cursor = {}})).orders.size(), count);
+  for (int i = 0; i < 5; ++i) {
+    const DelivererId id("d" + std::to_string(i));
+    const std::vector<Kept> track = model.track(id);
+    EXPECT_EQ(whole_track(store, {.order = {}, .deliverer = id, .from = {}, .to = {}, .limit = limit, .cursor = {}}), track);
+    const auto view = checked(store.deliverer(id));
+    EXPECT_EQ(view ? view->last : std::nullopt, last_in(track));
+    std::vector<OrderId> assigned;
+    for (const auto& [name, order] : model.orders())
+      if (!order.assignments.empty() && !order.assignments.back().to && order.assignments.back().deliverer == id &&
+          order.state() != OrderState::closed && order.state() != OrderState::cancelled)
+        assigned.push_back(order.id);
+    EXPECT_EQ(view ? view->orders : std::vector<OrderId>(), assigned);
+  }
+}
+
+Result<void> replay(Store& store, const std::vector<Entry>& log, Random& random) {
+  for (uint64_t from = store.watermarks().visible; from < log.size();) {
+    const uint64_t count = std::min<uint64_t>(1 + random.below(200), log.size() - from);
+    TRY(store.put(journal, std::span(log).subspan(from, count)));
+    from += count;
+  }
+  return {};
+}
+
+void run(uint64_t seed) {
+  SCOPED_TRACE("seed " + std::to_string(seed));
+  Random random(seed);
+  MemoryDisk disk;
+  SimulatedGround ground;
+  auto memory = checked(open_memory_store(disk));
+  auto rocks = checked(ground.open());
+  Model model;
+  std::vector<Entry> log;
+  for (int step = 0; step < 60 && !testing::Test::HasFailure(); ++step) {
+    const uint64_t what = random.below(20);
+    if (what < 13) {
+      const uint64_t before = log.size();
+      for (uint64_t left = 1 + random.below(40); left > 0; --left) log.push_back(random_entry(random, log.size()));
+      for (uint64_t at = before; at < log.size(); ++at) model.take(log[at]);
+      // Now and then what is known already comes again.
+      const uint64_t from = before - random.below(std::min<uint64_t>(before, 10) + 1);
+      ASSERT_TRUE(memory->put(journal, std::span(log).subspan(from)));
+      ASSERT_TRUE(rocks->put(journal, std::span(log).subspan(from)));
+    } else if (what < 16) {
+      ASSERT_TRUE(memory->flush());
+      ASSERT_TRUE(rocks->flush());
+    } else if (what < 18) {
+      memory.reset();
+      disk.crash();
+      memory = checked(open_memory_store(disk));
+      ground.crash(std::move(rocks));
+      rocks = checked(ground.open());
+      EXPECT_EQ(memory->watermarks().durable, rocks->watermarks().durable);
+      ASSERT_TRUE(replay(*memory, log, random));
+      ASSERT_TRUE(replay(*rocks, log, random));
+    } else {
+      EXPECT_EQ(everything_of(*memory), everything_of(*rocks));
+      expect_as_defined(*rocks, model, 1 + random.below(50));
+    }
+  }
+  EXPECT_EQ(everything_of(*memory), everything_of(*rocks));
+  expect_as_defined(*memory, model, 1000);
+}
+
+TEST(RandomOperations, give_the_same_answers_in_memory_on_rocks_and_by_definition) {
+  const uint64_t first = random_seed() % 1'000'000;
+  for (uint64_t seed = first; seed < first + 6 && !HasFailure(); ++seed) run(seed);
+}
+
+}  // namespace
+}  // namespace waybill::store
