@@ -109,10 +109,6 @@ void Node::forget_some(Random& random) {
 }
 
 void Node::crash(Random& random, Unsynced unsynced) {
-  if (unsynced == Unsynced::kept) {
-    changes.clear();
-    return;  // `lost` stays: the page cache outlives the process
-  }
   std::vector<std::string> written(changes.size());
   for (size_t i = changes.size(); i-- > 0;) {
     const Change& change = changes[i];

@@ -395,16 +395,8 @@ class MemoryFiles final : public SimulatedFiles {
 
   void crash(uint64_t seed, Unsynced unsynced) override {
     std::lock_guard lock(disk_.mutex);
-    Random random(seed);
-    keep_names(random, unsynced);
-    std::map<Node*, NodePointer> after;  // lost renames can leave a file under two names
-    for (auto& [path, node] : disk_.durable_names) {
-      NodePointer& one = after[node.get()];
-      if (!one) one = reborn(*node, random, unsynced);
-    }
-    for (auto& [path, node] : disk_.durable_names) node = after[node.get()];
-    disk_.names = disk_.durable_names;
-    disk_.name_changes.clear();
+    // The death of a process alone changes nothing: what it did not sync is read on, and waits to be lost with the power.
+    if (unsynced != Unsynced::kept) lose_power(seed, unsynced);
     disk_.locked.clear();
     ++disk_.generation;
     disk_.faults.clear();
@@ -466,13 +458,26 @@ class MemoryFiles final : public SimulatedFiles {
     disk_.name_changes.push_back(std::move(one));
   }
 
+  void lose_power(uint64_t seed, Unsynced unsynced) {
+    Random random(seed);
+    keep_names(random, unsynced);
+    std::map<Node*, NodePointer> after;  // lost renames can leave a file under two names
+    for (auto& [path, node] : disk_.durable_names) {
+      NodePointer& one = after[node.get()];
+      if (!one) one = reborn(*node, random, unsynced);
+    }
+    for (auto& [path, node] : disk_.durable_names) node = after[node.get()];
+    disk_.names = disk_.durable_names;
+    disk_.name_changes.clear();
+  }
+
   // Journalled file systems keep the order of such changes, others do not: the seed says which one this is.
   void keep_names(Random& random, Unsynced unsynced) {
     const bool ordered = random.chance(0.5);
     const uint64_t kept = random.below(disk_.name_changes.size() + 1);
     for (uint64_t i = 0; i < disk_.name_changes.size(); ++i) {
       const bool survives = ordered ? i < kept : random.chance(0.5);
-      if (unsynced == Unsynced::kept || (unsynced == Unsynced::by_seed && survives))
+      if (unsynced == Unsynced::by_seed && survives)
         disk_.name_changes[i].apply(disk_.durable_names);
     }
     // A folder sorts before what it holds, so one pass drops everything below a folder that is not there.
@@ -488,7 +493,6 @@ class MemoryFiles final : public SimulatedFiles {
     disk_.used_bytes -= before.content.size();
     before.crash(random, unsynced);
     after->content = std::exchange(before.content, Content());
-    after->lost = std::move(before.lost);
     disk_.used_bytes += after->content.size();
     return after;
   }

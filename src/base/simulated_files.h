@@ -16,13 +16,13 @@ namespace waybill {
 
 enum class Failing { once, from_then_on };
 
-// What becomes of that which was not synced: dropped, torn or kept by the seed; all of it dropped; all of it kept, which is
-// what the death of a process alone leaves.
+// What becomes of that which was not synced: dropped, torn or kept by the seed; all of it dropped; or kept, unsynced as it
+// is, which is what the death of a process alone does: the next crash may take it.
 enum class Unsynced { by_seed, dropped, kept };
 
 class SimulatedFiles : public Files {
  public:
-  // The power goes and comes back: what stays is decided, locks are free, no fault is set any more. Files opened before
+  // The power goes and comes back, or the process dies: what stays is decided, locks are free, no fault is set any more. Files opened before
   // answer unavailable for good.
   virtual void crash(uint64_t seed, Unsynced unsynced = Unsynced::by_seed) = 0;
   // From now on everything answers unavailable, until crash(): so that what the dying process still holds can be

@@ -83,12 +83,26 @@ TEST(SimulatedFiles, the_death_of_a_process_loses_nothing_and_frees_its_locks) {
   made(*files, "a")->write_at(0, as_bytes("kept")).value();
   files->crash(1, Unsynced::kept);
   EXPECT_EQ(content(*files, "a"), "kept");
+  EXPECT_EQ(files->open("a", OpenMode::create).error().code, Code::conflict);
   auto again = files->lock("LOCK");
   ASSERT_TRUE(again);
   lock->reset();  // of the dead process: frees nothing
   EXPECT_EQ(files->lock("LOCK").error().code, Code::conflict);
   again->reset();
   EXPECT_TRUE(files->lock("LOCK"));
+}
+
+TEST(SimulatedFiles, the_death_of_a_process_makes_nothing_durable) {
+  auto files = make_simulated_files();
+  auto file = durable_file(*files, "a");
+  ASSERT_TRUE(file->write_at(0, as_bytes("WRITTEN")));
+  ASSERT_TRUE(files->rename("a", "b"));
+  files->crash(1, Unsynced::kept);
+  EXPECT_EQ(content(*files, "b"), "WRITTEN");
+  EXPECT_EQ(file->write_at(0, as_bytes("x")).error().code, Code::unavailable);
+  files->crash(2, Unsynced::dropped);
+  EXPECT_EQ(content(*files, "a"), "durable");
+  EXPECT_EQ(content(*files, "b"), "<not_found>");
 }
 
 TEST(SimulatedFiles, unsynced_writes_are_kept_dropped_or_torn_by_the_seed_and_synced_ones_never) {

@@ -156,9 +156,9 @@ void fail_each_in_turn(Failing failing, Code code, Unsynced unsynced) {
       probe.files().crash(n, unsynced);
       work.open();
       ASSERT_FALSE(testing::Test::HasFatalFailure());
-      ASSERT_EQ(work.run(6), Workload::Ended::by_itself);
+      ASSERT_EQ(work.run(static_cast<int>(n % 7)), Workload::Ended::by_itself);
     }
-    probe.close();
+    probe.crash(n, Unsynced::dropped);
     work.open();
     ASSERT_FALSE(testing::Test::HasFatalFailure());
     if (!failed) break;
