@@ -49,7 +49,6 @@ void take_put(Order& order, const OrderCommand& command) {
   if (command.assignments) {
     order.assignments = *command.assignments;
     order.assigned = !order.assignments.empty();
-    if (order.assigned) order.deliverer = order.assignments.back().deliverer;
   } else if (command.deliverer) {
     const bool same = !order.assignments.empty() && !order.assignments.back().to &&
                       order.assignments.back().deliverer == *command.deliverer;
@@ -125,6 +124,7 @@ Result<Order> apply(Order order, const OrderCommand& command) {
       break;
   }
   TRY(check_assignments(order.id, order.assignments));
+  if (command.assignments && order.assigned) order.deliverer = order.assignments.back().deliverer;
   return order;
 }
 

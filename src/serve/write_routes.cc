@@ -214,7 +214,7 @@ class Writes {
   void write_failure(wire::JsonWriter& writer, size_t item, const wire::ItemFailure& failure,
                      std::optional<uint64_t> first) const {
     writer.begin_object().key("item").integer(static_cast<int64_t>(item));
-    if (!failure.field.empty()) writer.key("field").text(failure.field);
+    writer.key("field").text(failure.field);  // empty: the item as a whole
     writer.key("reason").text(failure.reason);
     if (first) writer.key("quarantined").text(position(*first + item));
     writer.end_object();
