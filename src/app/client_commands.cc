@@ -25,7 +25,8 @@ void add_simulate_flags(CLI::App& command, SimulateText& text) {
   SimulateOptions& options = text.options;
   command.add_option("--url", options.url, "where waybill listens")->capture_default_str();
   command.add_option("-d", options.interval_s, "seconds between two locations of a courier")->capture_default_str();
-  command.add_option("--spread", options.interval_spread_s, "seconds that -d varies, either way")->capture_default_str();
+  command.add_option("--spread", options.interval_spread_s, "seconds that -d varies, either way")
+      ->capture_default_str();
   command.add_option("-l", options.locations_per_order, "locations of an order")
       ->capture_default_str()
       ->check(CLI::PositiveNumber);
@@ -64,7 +65,8 @@ Result<SimulateOptions> simulate_options(const CLI::App& command, const Simulate
   if (command.count("--orders") > 0) options.orders = text.orders;
   if (!text.run_for.empty()) {
     options.run_for = parse_duration(text.run_for);
-    if (!options.run_for) return fail(Code::invalid, "--for is '" + text.run_for + "', expected a time such as 90s, 5m, 1h30m");
+    if (!options.run_for)
+      return fail(Code::invalid, "--for is '" + text.run_for + "', expected a time such as 90s, 5m, 1h30m");
   }
   options.api = text.api == "first" ? Api::first : Api::locations;
   return options;
@@ -80,7 +82,8 @@ struct ReplayText {
 void add_replay_flags(CLI::App& command, ReplayText& text) {
   ReplayOptions& options = text.options;
   command.add_option("file", options.lines.path, "NDJSON, CSV or GPX, also .gz; - is standard input")->required();
-  command.add_option("--speed", text.speed, "times real time, by the fix times: a number, or max")->capture_default_str();
+  command.add_option("--speed", text.speed, "times real time, by the fix times: a number, or max")
+      ->capture_default_str();
   command.add_option("--url", options.url, "where waybill listens")->capture_default_str();
   command.add_option("--format", text.form, "of the file; by its name where it is not given")
       ->check(CLI::IsMember({"ndjson", "csv", "gpx"}));
@@ -91,7 +94,8 @@ void add_replay_flags(CLI::App& command, ReplayText& text) {
   command.add_option("--connections", options.connections, "HTTP connections; each deliverer stays on one")
       ->capture_default_str()
       ->check(CLI::PositiveNumber);
-  command.add_option("--progress", options.progress, "file that remembers what was acknowledged; <file>.waybill-replay");
+  command.add_option("--progress", options.progress,
+                     "file that remembers what was acknowledged; <file>.waybill-replay");
 }
 
 Result<ReplayOptions> replay_options(const ReplayText& text) {

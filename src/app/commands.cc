@@ -27,7 +27,8 @@ int done(const Result<void>& result) { return result ? exit_done : failed(result
 class ConfigFlags {
  public:
   explicit ConfigFlags(CLI::App& command) {
-    command.add_option("--config", file_, "settings file (TOML); waybill.toml of the working folder where it is not given");
+    command.add_option("--config", file_,
+                       "settings file (TOML); waybill.toml of the working folder where it is not given");
     for (const Setting& setting : settings())
       command.add_option(setting.flag, given_[setting.name], setting.help + " (" + setting.expects + ")")
           ->group("Settings")

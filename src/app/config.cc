@@ -21,7 +21,7 @@ bool set_number(Number& into, const std::string& text, Number least, Number most
   return true;
 }
 
-Setting number(std::string name, std::string flag, uint64_t Config::*member, uint64_t least, uint64_t most,
+Setting number(std::string name, std::string flag, uint64_t Config::* member, uint64_t least, uint64_t most,
                std::string help) {
   return {.name = std::move(name),
           .flag = std::move(flag),
@@ -32,19 +32,23 @@ Setting number(std::string name, std::string flag, uint64_t Config::*member, uin
           .show = [=](const Config& config) { return std::to_string(config.*member); }};
 }
 
-Setting text(std::string name, std::string flag, std::string Config::*member, std::string expects, std::string help) {
+Setting text(std::string name, std::string flag, std::string Config::* member, std::string expects, std::string help) {
   return {.name = std::move(name),
           .flag = std::move(flag),
           .variable = {},
           .expects = std::move(expects),
           .help = std::move(help),
-          .set = [=](Config& config, const std::string& value) { config.*member = value; return true; },
+          .set =
+              [=](Config& config, const std::string& value) {
+                config.*member = value;
+                return true;
+              },
           .show = [=](const Config& config) { return '"' + config.*member + '"'; }};
 }
 
 template <class Enum>
-Setting choice(std::string name, std::string flag, Enum Config::*member, std::vector<std::pair<std::string, Enum>> choices,
-               std::string help) {
+Setting choice(std::string name, std::string flag, Enum Config::* member,
+               std::vector<std::pair<std::string, Enum>> choices, std::string help) {
   std::string expects = "one of";
   for (const auto& [word, value] : choices) expects += ' ' + word;
   return {.name = std::move(name),
@@ -140,7 +144,8 @@ std::vector<Setting> make_settings() {
   std::vector<Setting> all{
       listen_setting(),
       text("data", "--data", &Config::data, "a folder", "where everything is kept; made where missing"),
-      text("port_file", "--port-file", &Config::port_file, "a file", "gets the port once it is ready to be connected to"),
+      text("port_file", "--port-file", &Config::port_file, "a file",
+           "gets the port once it is ready to be connected to"),
       choice("log.level", "--log-level", &Config::log_level,
              {{"debug", log::Level::debug},
               {"info", log::Level::info},
@@ -149,7 +154,8 @@ std::vector<Setting> make_settings() {
               {"off", log::Level::off}},
              "the least important line that is written"),
       choice("log.format", "--log-format", &Config::log_format,
-             {{"text", log::Format::text}, {"json", log::Format::json}}, "one line a thing, for people or for programs"),
+             {{"text", log::Format::text}, {"json", log::Format::json}},
+             "one line a thing, for people or for programs"),
       number("http.threads", "--http-threads", &Config::http_threads, 1, 64, "event loops"),
       number("http.body_mib_max", "--http-body-mib-max", &Config::http_body_mib_max, 1, 1024,
              "a larger body is answered 413"),
@@ -172,7 +178,8 @@ std::vector<Setting> make_settings() {
   };
   for (Setting& setting : all) {
     setting.variable = "WAYBILL_" + setting.name;
-    for (char& c : setting.variable) c = c == '.' ? '_' : static_cast<char>(std::toupper(static_cast<unsigned char>(c)));
+    for (char& c : setting.variable)
+      c = c == '.' ? '_' : static_cast<char>(std::toupper(static_cast<unsigned char>(c)));
   }
   return all;
 }
@@ -210,7 +217,8 @@ Result<std::map<std::string, std::string>> read_toml(const std::string& path) {
   return values;
 }
 
-Result<void> set_from(LoadedConfig& loaded, const Setting& setting, const std::string& value, const std::string& source) {
+Result<void> set_from(LoadedConfig& loaded, const Setting& setting, const std::string& value,
+                      const std::string& source) {
   if (!setting.set(loaded.config, value))
     return fail(Code::invalid, source + ": " + setting.name + " is '" + value + "', expected " + setting.expects);
   loaded.sources[setting.name] = source;

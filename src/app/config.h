@@ -39,10 +39,10 @@ struct Config {
 };
 
 struct Setting {
-  std::string name;      // in the file: "journal.keep_mib"
-  std::string flag;      // "--journal-keep-mib"
+  std::string name;  // in the file: "journal.keep_mib"
+  std::string flag;  // "--journal-keep-mib"
   std::string variable;  // "WAYBILL_JOURNAL_KEEP_MIB"
-  std::string expects;   // "a number of MiB"
+  std::string expects;  // "a number of MiB"
   std::string help;
   std::function<bool(Config&, const std::string&)> set;  // false: not what it expects
   std::function<std::string(const Config&)> show;

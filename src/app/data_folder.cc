@@ -8,7 +8,8 @@ namespace {
 Result<void> check_format(const std::string& path, const std::string& line) {
   int format = 0;
   if (std::sscanf(line.c_str(), "waybill data format %d", &format) != 1 || format < 1)
-    return fail(Code::invalid, path + "/FORMAT: expected 'waybill data format N'; this is not a data folder of waybill");
+    return fail(Code::invalid,
+                path + "/FORMAT: expected 'waybill data format N'; this is not a data folder of waybill");
   if (format > data_format)
     return fail(Code::invalid, path + " is of data format " + std::to_string(format) + ", this waybill knows up to " +
                                    std::to_string(data_format) + ": run the newer waybill that wrote it");

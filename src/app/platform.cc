@@ -69,13 +69,14 @@ void greet(const Config& config, const std::string& url, Demo demo) {
 }
 
 std::vector<serve::Page> pages() {
-  return {{.path = "/", .content_type = "text/html; charset=utf-8", .bytes = page_html(), .encoding = {}},
-          {.path = "/web/waybill.css", .content_type = "text/css; charset=utf-8", .bytes = page_css(), .encoding = {}},
-          {.path = "/web/waybill.js", .content_type = "text/javascript; charset=utf-8", .bytes = page_js(), .encoding = {}},
-          {.path = "/web/streets.geojson",
-           .content_type = "application/geo+json",
-           .bytes = porto_streets_gz(),
-           .encoding = "gzip"}};
+  return {
+      {.path = "/", .content_type = "text/html; charset=utf-8", .bytes = page_html(), .encoding = {}},
+      {.path = "/web/waybill.css", .content_type = "text/css; charset=utf-8", .bytes = page_css(), .encoding = {}},
+      {.path = "/web/waybill.js", .content_type = "text/javascript; charset=utf-8", .bytes = page_js(), .encoding = {}},
+      {.path = "/web/streets.geojson",
+       .content_type = "application/geo+json",
+       .bytes = porto_streets_gz(),
+       .encoding = "gzip"}};
 }
 
 SimulateOptions demo_couriers(const std::string& url) {
@@ -115,21 +116,21 @@ Result<void> run_platform(const PlatformOptions& options, std::stop_token stop) 
                          .flush_every = std::chrono::seconds(config.store_flush_seconds),
                          .journal_keep_bytes = config.journal_keep_mib << 20});
   ingest::Acceptor acceptor(*journal, *metrics);
-  const serve::ApiParts parts{.acceptor = acceptor,
-                              .journal = *journal,
-                              .store = *store,
-                              .progress = progress,
-                              .metrics = *metrics,
-                              .clock = clock,
-                              .options = {.naive_offset = config.naive_offset,
-                                          .stale_after = std::chrono::seconds(config.stale_after_seconds)},
-                              .not_ready_because = [&health] { return health.reasons(); },
-                              .pages = pages()};
+  const serve::ApiParts parts{
+      .acceptor = acceptor,
+      .journal = *journal,
+      .store = *store,
+      .progress = progress,
+      .metrics = *metrics,
+      .clock = clock,
+      .options = {.naive_offset = config.naive_offset, .stale_after = std::chrono::seconds(config.stale_after_seconds)},
+      .not_ready_because = [&health] { return health.reasons(); },
+      .pages = pages()};
   const serve::Durability durability{.commit = [&] { return journal->commit(); },
                                      .durable_end = [&] { return journal->durable_end(); },
                                      .on_failure = [&](const Error& error) { ending.fail(error); }};
-  TRY_LET(const auto server, serve::open_server(server_options(config), serve::api_routes(parts), durability, progress,
-                                                *metrics, clock));
+  TRY_LET(const auto server,
+          serve::open_server(server_options(config), serve::api_routes(parts), durability, progress, *metrics, clock));
 
   // Beyond this point nothing is opened.
   std::jthread subscribing([&](std::stop_token asked) {

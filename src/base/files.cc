@@ -82,7 +82,7 @@ class SystemFile final : public File {
   }
 
   Result<uint64_t> size() const override {
-    struct stat info {};
+    struct stat info{};
     if (::fstat(fd_.get(), &info) != 0) return system_error("stat", path_, errno);
     return static_cast<uint64_t>(info.st_size);
   }
@@ -154,7 +154,7 @@ class SystemFiles final : public Files {
   }
 
   Result<FileInfo> info(const std::string& path) const override {
-    struct stat about {};
+    struct stat about{};
     if (::stat(path.c_str(), &about) != 0) return system_error("stat", path, errno);
     return FileInfo{.name = path.substr(path.find_last_of('/') + 1),
                     .size = static_cast<uint64_t>(about.st_size),
@@ -173,7 +173,7 @@ class SystemFiles final : public Files {
   }
 
   Result<uint64_t> free_bytes(const std::string& folder) const override {
-    struct statvfs about {};
+    struct statvfs about{};
     if (::statvfs(folder.c_str(), &about) != 0) return system_error("statvfs", folder, errno);
     return static_cast<uint64_t>(about.f_bavail) * about.f_frsize;
   }

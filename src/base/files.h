@@ -53,12 +53,12 @@ class Files {
   virtual ~Files() = default;
   virtual Result<std::unique_ptr<File>> open(const std::string& path, OpenMode mode) = 0;
   virtual Result<void> rename(const std::string& from, const std::string& to) = 0;  // replaces `to`
-  virtual Result<void> remove(const std::string& path) = 0;                         // a file or an empty folder
-  virtual Result<void> make_folder(const std::string& path) = 0;                    // parents too; fine when there
+  virtual Result<void> remove(const std::string& path) = 0;  // a file or an empty folder
+  virtual Result<void> make_folder(const std::string& path) = 0;  // parents too; fine when there
   virtual Result<void> sync_folder(const std::string& path) = 0;
   virtual Result<std::vector<FileInfo>> list(const std::string& folder) const = 0;  // sorted by name
   virtual Result<FileInfo> info(const std::string& path) const = 0;
-  virtual Result<std::unique_ptr<FileLock>> lock(const std::string& path) = 0;      // conflict when held elsewhere
+  virtual Result<std::unique_ptr<FileLock>> lock(const std::string& path) = 0;  // conflict when held elsewhere
   virtual Result<uint64_t> free_bytes(const std::string& folder) const = 0;
 };
 

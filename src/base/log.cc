@@ -61,9 +61,9 @@ void write(spdlog::level::level_enum level, std::string_view what, std::initiali
 
 void configure(Level level, Format format) {
   line_format = format;
-  logger().set_pattern(format == Format::json ? R"({"time":"%Y-%m-%dT%H:%M:%S.%eZ","level":"%l",%v)"
-                                              : "%Y-%m-%dT%H:%M:%S.%eZ %l %v",
-                       spdlog::pattern_time_type::utc);
+  logger().set_pattern(
+      format == Format::json ? R"({"time":"%Y-%m-%dT%H:%M:%S.%eZ","level":"%l",%v)" : "%Y-%m-%dT%H:%M:%S.%eZ %l %v",
+      spdlog::pattern_time_type::utc);
   switch (level) {
     case Level::debug: logger().set_level(spdlog::level::debug); break;
     case Level::info: logger().set_level(spdlog::level::info); break;

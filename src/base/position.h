@@ -10,9 +10,9 @@
 namespace waybill {
 
 struct Position {
-  uint32_t epoch = 0;      // of the journal: a new one where a folder is restored from a backup
+  uint32_t epoch = 0;  // of the journal: a new one where a folder is restored from a backup
   uint32_t partition = 0;  // one journal is one partition
-  uint64_t offset = 0;     // 0, 1, 2 … without gaps
+  uint64_t offset = 0;  // 0, 1, 2 … without gaps
 
   auto operator<=>(const Position&) const = default;
 };

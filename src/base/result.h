@@ -46,17 +46,17 @@ inline std::unexpected<Error> fail_in(std::string_view place, Error error) {
 #define WAYBILL_JOIN(a, b) WAYBILL_JOIN_(a, b)
 
 // TRY(expr): returns the error of a Result<void> (or drops the value) to our caller.
-#define TRY(...)                                                                     \
-  do {                                                                               \
-    if (auto try_result = (__VA_ARGS__); !try_result) [[unlikely]]                   \
-      return std::unexpected(std::move(try_result.error()));                         \
+#define TRY(...)                                                   \
+  do {                                                             \
+    if (auto try_result = (__VA_ARGS__); !try_result) [[unlikely]] \
+      return std::unexpected(std::move(try_result.error()));       \
   } while (false)
 
 // TRY_LET(auto x, expr): declares x from the value, or returns the error to our caller.
-#define TRY_LET(declaration, ...)                                                    \
-  auto WAYBILL_JOIN(try_result_, __LINE__) = (__VA_ARGS__);                          \
-  if (!WAYBILL_JOIN(try_result_, __LINE__)) [[unlikely]]                             \
-    return std::unexpected(std::move(WAYBILL_JOIN(try_result_, __LINE__).error()));  \
+#define TRY_LET(declaration, ...)                                                   \
+  auto WAYBILL_JOIN(try_result_, __LINE__) = (__VA_ARGS__);                         \
+  if (!WAYBILL_JOIN(try_result_, __LINE__)) [[unlikely]]                            \
+    return std::unexpected(std::move(WAYBILL_JOIN(try_result_, __LINE__).error())); \
   declaration = std::move(*WAYBILL_JOIN(try_result_, __LINE__))
 
 }  // namespace waybill

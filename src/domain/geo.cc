@@ -13,8 +13,8 @@ constexpr double radians = std::numbers::pi / 180;
 double distance_m(const Point& a, const Point& b) {
   const double half_north = std::sin((b.latitude - a.latitude) * radians / 2);
   const double half_east = std::sin((b.longitude - a.longitude) * radians / 2);
-  const double h = half_north * half_north +
-                   std::cos(a.latitude * radians) * std::cos(b.latitude * radians) * half_east * half_east;
+  const double h =
+      half_north * half_north + std::cos(a.latitude * radians) * std::cos(b.latitude * radians) * half_east * half_east;
   return 2 * earth_radius_m * std::asin(std::sqrt(std::min(1.0, h)));
 }
 

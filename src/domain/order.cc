@@ -109,7 +109,8 @@ Result<Order> apply(Order order, const OrderCommand& command) {
   switch (command.kind) {
     case OrderCommand::Kind::put: take_put(order, command); break;
     case OrderCommand::Kind::reassign:
-      if (!command.deliverer) return fail(Code::invalid, "order " + command.order.text + ": reassign names no deliverer");
+      if (!command.deliverer)
+        return fail(Code::invalid, "order " + command.order.text + ": reassign names no deliverer");
       assign(order, *command.deliverer, command.effective());
       order.deliverer = command.deliverer;
       order.assigned = true;

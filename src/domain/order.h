@@ -64,20 +64,20 @@ std::optional<OrderState> parse_order_state(std::string_view text);
 // What is remembered of an order. Commands are taken in the order of their positions; locations in any order.
 struct Order {
   OrderId id;
-  std::optional<DelivererId> deliverer;      // assigned, else who last named the order in a location
-  bool assigned = false;                     // by a command
+  std::optional<DelivererId> deliverer;  // assigned, else who last named the order in a location
+  bool assigned = false;  // by a command
   std::optional<Destination> destination;
   std::optional<Time> promised_at;
   std::optional<int64_t> sequence;
-  std::vector<Assignment> assignments;       // sorted by from; one deliverer at a time
+  std::vector<Assignment> assignments;  // sorted by from; one deliverer at a time
   std::string attributes;
   DeliveryState delivery_state = DeliveryState::none;  // of the newest fix that names the order and has a state
-  Time state_time{};                         // its fix time
-  std::optional<Time> start_time;            // of the newest fix with state start
+  Time state_time{};  // its fix time
+  std::optional<Time> start_time;  // of the newest fix with state start
   std::optional<Time> closed_at;
   std::optional<Time> cancelled_at;
-  Time created_at{};                         // our clock
-  Time updated_at{};                         // our clock; never goes back
+  Time created_at{};  // our clock
+  Time updated_at{};  // our clock; never goes back
 
   // closed, unless a start newer than the close reopened it; cancelled stays.
   OrderState state() const;

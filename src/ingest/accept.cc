@@ -6,7 +6,8 @@ namespace waybill::ingest {
 
 Acceptor::Acceptor(journal::Journal& journal, Metrics& metrics)
     : journal_(journal),
-      locations_(metrics.counter("waybill_ingest_accepted_total", "records taken into custody", {{"kind", "location"}})),
+      locations_(
+          metrics.counter("waybill_ingest_accepted_total", "records taken into custody", {{"kind", "location"}})),
       commands_(metrics.counter("waybill_ingest_accepted_total", "records taken into custody", {{"kind", "order"}})),
       quarantined_(
           metrics.counter("waybill_ingest_accepted_total", "records taken into custody", {{"kind", "quarantined"}})),

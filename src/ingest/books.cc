@@ -27,8 +27,8 @@ Result<Trimmed> read_trimmed(Files& files, const std::string& path) {
   if (!text) return std::unexpected(text.error());
   Trimmed trimmed;
   const int fields = std::sscanf(text->c_str(),
-                                 "waybill trimmed 1 epoch %" SCNu32 " partition %" SCNu32 " end %" SCNu64 " count %" SCNu64
-                                 " ids %16" SCNx64 "%16" SCNx64,
+                                 "waybill trimmed 1 epoch %" SCNu32 " partition %" SCNu32 " end %" SCNu64
+                                 " count %" SCNu64 " ids %16" SCNx64 "%16" SCNx64,
                                  &trimmed.epoch, &trimmed.partition, &trimmed.end, &trimmed.sum.count,
                                  &trimmed.sum.ids.high, &trimmed.sum.ids.low);
   constexpr int fields_expected = 6;
@@ -39,8 +39,9 @@ Result<Trimmed> read_trimmed(Files& files, const std::string& path) {
 Result<void> write_trimmed(Files& files, const std::string& path, const Trimmed& trimmed) {
   return write_file_atomically(files, path,
                                "waybill trimmed 1 epoch " + std::to_string(trimmed.epoch) + " partition " +
-                                   std::to_string(trimmed.partition) + " end " + std::to_string(trimmed.end) + " count " +
-                                   std::to_string(trimmed.sum.count) + " ids " + to_hex(trimmed.sum.ids) + "\n");
+                                   std::to_string(trimmed.partition) + " end " + std::to_string(trimmed.end) +
+                                   " count " + std::to_string(trimmed.sum.count) + " ids " + to_hex(trimmed.sum.ids) +
+                                   "\n");
 }
 
 Result<store::Sum> sum_of_journal(const ReadRecords& read, uint64_t from, uint64_t to) {
@@ -57,7 +58,8 @@ Result<store::Sum> sum_of_journal(const ReadRecords& read, uint64_t from, uint64
   return sum;
 }
 
-Result<Balance> balance(journal::JournalReader& journal, const store::Store& store, const Trimmed& trimmed, Depth depth) {
+Result<Balance> balance(journal::JournalReader& journal, const store::Store& store, const Trimmed& trimmed,
+                        Depth depth) {
   TRY_LET(const std::vector<store::Ledger> ledgers, store.ledgers());
   TRY(journal.refresh());
   Balance result{.journal_begin = journal.begin(),
@@ -94,16 +96,17 @@ Result<Balance> balance(journal::JournalReader& journal, const store::Store& sto
   if (expected != result.store_end)
     result.differences.push_back({expected, result.store_end, "the store has no books for these positions"});
   if (trimmed_by_store != trimmed.sum)
-    result.differences.push_back({0, trimmed.end, "trimmed from the journal: " + describe(trimmed.sum) +
-                                                      "; store: " + describe(trimmed_by_store)});
+    result.differences.push_back(
+        {0, trimmed.end,
+         "trimmed from the journal: " + describe(trimmed.sum) + "; store: " + describe(trimmed_by_store)});
   if (depth == Depth::rows) {
     TRY_LET(const store::Recount rows, store.recount());
     const auto compare = [&](const store::Sum& found, store::Outcome outcome) {
       const store::Sum& booked = result.store.of(outcome);
       if (found != booked)
-        result.differences.push_back({0, result.store_end,
-                                      std::string(to_string(outcome)) + ": rows: " + describe(found) +
-                                          "; ledgers: " + describe(booked)});
+        result.differences.push_back(
+            {0, result.store_end,
+             std::string(to_string(outcome)) + ": rows: " + describe(found) + "; ledgers: " + describe(booked)});
     };
     compare(rows.locations_and_commands, store::Outcome::stored);
     compare(rows.quarantined, store::Outcome::quarantined);

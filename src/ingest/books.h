@@ -53,6 +53,7 @@ struct Balance {
 enum class Depth { ledgers, rows };  // rows: also re-reads everything that is stored
 
 // Compares ledger by ledger what the journal holds (or held) with what the store says became of it.
-Result<Balance> balance(journal::JournalReader& journal, const store::Store& store, const Trimmed& trimmed, Depth depth);
+Result<Balance> balance(journal::JournalReader& journal, const store::Store& store, const Trimmed& trimmed,
+                        Depth depth);
 
 }  // namespace waybill::ingest

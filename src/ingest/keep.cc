@@ -19,8 +19,7 @@ Keeper::Keeper(journal::Journal& journal, store::Store& store, Files& files, Hea
       visible_(metrics.gauge("waybill_store_visible_offset", "offset behind the last position visible in the store")),
       journal_begin_(metrics.gauge("waybill_journal_begin_offset", "first offset that is kept")),
       journal_end_(metrics.gauge("waybill_journal_durable_offset", "offset behind the last durable record")),
-      flush_seconds_(
-          metrics.histogram("waybill_store_flush_seconds", "making the store durable", duration_bounds())) {}
+      flush_seconds_(metrics.histogram("waybill_store_flush_seconds", "making the store durable", duration_bounds())) {}
 
 Result<void> Keeper::flush() {
   const auto begun = clock_.steady();

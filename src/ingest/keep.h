@@ -13,16 +13,16 @@
 namespace waybill::ingest {
 
 struct KeepOptions {
-  std::string trimmed_path;                          // the data folder's `trimmed`
-  std::chrono::milliseconds flush_every{60'000};     // a start after a crash has to put again at most so much time
-  uint64_t flush_records_max = 500'000;              // and about so many records
-  uint64_t journal_keep_bytes = 1 << 30;             // newest part of the journal that stays although it could go
+  std::string trimmed_path;  // the data folder's `trimmed`
+  std::chrono::milliseconds flush_every{60'000};  // a start after a crash has to put again at most so much time
+  uint64_t flush_records_max = 500'000;  // and about so many records
+  uint64_t journal_keep_bytes = 1 << 30;  // newest part of the journal that stays although it could go
 };
 
 class Keeper {
  public:
-  Keeper(journal::Journal& journal, store::Store& store, Files& files, Health& health, Clock& clock,
-         Metrics& metrics, KeepOptions options);
+  Keeper(journal::Journal& journal, store::Store& store, Files& files, Health& health, Clock& clock, Metrics& metrics,
+         KeepOptions options);
 
   void run(std::stop_token stop);
   Result<void> flush();

@@ -63,7 +63,8 @@ Subscriber::Subscriber(journal::Journal& journal, store::Store& store, Progress&
       put_(metrics.counter("waybill_ingest_put_total", "records put into the store")),
       undecodable_(metrics.counter("waybill_ingest_undecodable_total", "journal records that could not be decoded")),
       lag_(metrics.gauge("waybill_ingest_lag_records", "durable records that are not visible yet")),
-      put_seconds_(metrics.histogram("waybill_ingest_put_seconds", "time of one batch into the store", duration_bounds())),
+      put_seconds_(
+          metrics.histogram("waybill_ingest_put_seconds", "time of one batch into the store", duration_bounds())),
       received_to_visible_seconds_(metrics.histogram("waybill_ingest_received_to_visible_seconds",
                                                      "from the arrival of a location to its being readable",
                                                      duration_bounds())),

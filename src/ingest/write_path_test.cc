@@ -72,8 +72,12 @@ class Process {
   Result<std::set<Time>> kept() {
     std::set<Time> times;
     for (int deliverer = 0; deliverer < 7; ++deliverer) {
-      store::TrackQuery query{.order = {}, .deliverer = DelivererId("d" + std::to_string(deliverer)), .from = {},
-                              .to = {}, .limit = store::track_limit_max, .cursor = {}};
+      store::TrackQuery query{.order = {},
+                              .deliverer = DelivererId("d" + std::to_string(deliverer)),
+                              .from = {},
+                              .to = {},
+                              .limit = store::track_limit_max,
+                              .cursor = {}};
       do {
         TRY_LET(const store::TrackPage page, store_->track(query));
         for (const store::Kept& kept : page.locations) times.insert(kept.location.fix_time);
@@ -100,10 +104,10 @@ class Process {
   std::optional<Keeper> keeper_;
 };
 
-#define ASSERT_DONE(...)                                     \
-  do {                                                       \
-    const auto done = (__VA_ARGS__);                         \
-    ASSERT_TRUE(done) << done.error().message;               \
+#define ASSERT_DONE(...)                       \
+  do {                                         \
+    const auto done = (__VA_ARGS__);           \
+    ASSERT_TRUE(done) << done.error().message; \
   } while (false)
 
 TEST(WritePath, keeps_every_acknowledged_location_over_a_power_loss_anywhere) {
@@ -153,8 +157,7 @@ TEST(WritePath, refuses_a_journal_that_ends_below_what_the_store_has_durable) {
   }
   const auto segments = files->list(folder + "/journal");
   ASSERT_TRUE(segments);
-  for (const FileInfo& segment : *segments)
-    ASSERT_DONE(files->remove(folder + "/journal/" + segment.name));
+  for (const FileInfo& segment : *segments) ASSERT_DONE(files->remove(folder + "/journal/" + segment.name));
   Process process(*files, clock);
   const Result<void> started = process.start();
   ASSERT_FALSE(started);

@@ -38,18 +38,21 @@ struct Records {
     const size_t begin = index == 0 ? 0 : ends[index - 1];
     return waybill::as_bytes(bytes).subspan(begin, ends[index] - begin);
   }
-  void clear() { bytes.clear(); ends.clear(); }
+  void clear() {
+    bytes.clear();
+    ends.clear();
+  }
 };
 
 struct JournalOptions {
-  std::string folder{};                            // made where missing
-  uint32_t epoch = 1;                              // of a new folder; an existing one keeps its own
+  std::string folder{};  // made where missing
+  uint32_t epoch = 1;  // of a new folder; an existing one keeps its own
   uint32_t partition = 0;
-  uint64_t segment_bytes = 64 << 20;               // preallocated and filled with zeros ahead of use
-  uint64_t unsynced_bytes_max = 64 << 20;          // appended and not yet durable: beyond it append says overloaded
-  uint64_t disk_bytes_max = 0;                     // all segments together; 0: the disk is the limit
-  std::chrono::milliseconds space_retry{500};      // pause before it looks again whether there is space for a segment
-  bool sync = true;                                // false loses on a crash: for comparison in benchmarks only
+  uint64_t segment_bytes = 64 << 20;  // preallocated and filled with zeros ahead of use
+  uint64_t unsynced_bytes_max = 64 << 20;  // appended and not yet durable: beyond it append says overloaded
+  uint64_t disk_bytes_max = 0;  // all segments together; 0: the disk is the limit
+  std::chrono::milliseconds space_retry{500};  // pause before it looks again whether there is space for a segment
+  bool sync = true;  // false loses on a crash: for comparison in benchmarks only
 };
 
 // [first, first + count) of what append() took.
@@ -60,21 +63,21 @@ struct Appended {
 
 struct ReadResult {
   uint64_t first = 0;  // offset of records[0]
-  Records records;     // empty at the end
+  Records records;  // empty at the end
 };
 
 struct SegmentStatus {
-  uint64_t first = 0;        // offset of its first record
+  uint64_t first = 0;  // offset of its first record
   uint64_t disk_bytes = 0;
 };
 
 struct JournalStatus {
-  uint64_t begin = 0;        // first offset kept
+  uint64_t begin = 0;  // first offset kept
   uint64_t durable_end = 0;  // offset behind the last durable record
   uint64_t disk_bytes = 0;
   std::vector<SegmentStatus> segments;  // oldest first; a segment's records are [first, the next one's first)
-  bool full = false;         // append says overloaded
-  bool failed = false;       // commit says unavailable, for good
+  bool full = false;  // append says overloaded
+  bool failed = false;  // commit says unavailable, for good
 };
 
 class Journal {
@@ -114,7 +117,7 @@ class JournalReader {
   virtual uint32_t epoch() const = 0;
   virtual uint32_t partition() const = 0;
   virtual uint64_t begin() const = 0;
-  virtual uint64_t end() const = 0;    // behind the last whole record; it may not be durable yet
+  virtual uint64_t end() const = 0;  // behind the last whole record; it may not be durable yet
   virtual Result<ReadResult> read(uint64_t offset, size_t bytes_max) = 0;
 };
 

@@ -136,8 +136,8 @@ TEST(JournalDamage, in_an_older_segment_is_told_when_it_is_read_and_never_skippe
       const auto at = read(offset);
       ASSERT_FALSE(at);
       EXPECT_EQ(at.error().code, Code::corrupt);
-      EXPECT_TRUE(says(at.error(), {segment_name(second), "offsets " + std::to_string(damaged) + " to " +
-                                                              std::to_string(damaged + 9)}))
+      EXPECT_TRUE(says(at.error(), {segment_name(second),
+                                    "offsets " + std::to_string(damaged) + " to " + std::to_string(damaged + 9)}))
           << at.error().message;
     }
     const auto behind = read(damaged + 10);

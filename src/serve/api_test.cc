@@ -16,7 +16,8 @@ const Time nine = at_us(1'705'309'200'000'000);  // 2024-01-15T09:00:00Z
 class Api : public testing::Test {
  protected:
   Api() {
-    journal_ = std::move(*journal::open_journal({.folder = "journal", .segment_bytes = 1 << 20}, *files_, clock_, *metrics_));
+    journal_ =
+        std::move(*journal::open_journal({.folder = "journal", .segment_bytes = 1 << 20}, *files_, clock_, *metrics_));
     store_ = std::move(*store::open_memory_store());
     subscriber_.emplace(*journal_, *store_, progress_, health_, clock_, *metrics_);
     acceptor_.emplace(*journal_, *metrics_);
@@ -33,7 +34,11 @@ class Api : public testing::Test {
              std::vector<Header> headers = {}, std::string_view query = {}) {
     for (const Route& route : routes_) {
       if (route.method != method || route.pattern != pattern) continue;
-      const Request request{.method = method, .path = pattern, .query = query, .headers = headers, .body = body,
+      const Request request{.method = method,
+                            .path = pattern,
+                            .query = query,
+                            .headers = headers,
+                            .body = body,
                             .params = std::move(params)};
       Reply reply = route.handler(request);
       if (reply.after) settle();
@@ -82,24 +87,28 @@ TEST_F(Api, answers_the_first_system_as_it_did) {
   EXPECT_EQ(kept.status, 200);
   EXPECT_EQ(kept.body, R"({"status":"OK"})");
   EXPECT_EQ(kept.after, 1u);
-  EXPECT_EQ(get("/v1/deliverer_location/last/{id}", {"17"}).body,
-            R"({"data":[{"order_id":17,"deliverer_id":4,"delivery_state":"start","timestamp":"2024-01-15T08:59:58.120000",)"
-            R"("latitude":41.150405,"longitude":-8.613182}]})");
+  EXPECT_EQ(
+      get("/v1/deliverer_location/last/{id}", {"17"}).body,
+      R"({"data":[{"order_id":17,"deliverer_id":4,"delivery_state":"start","timestamp":"2024-01-15T08:59:58.120000",)"
+      R"("latitude":41.150405,"longitude":-8.613182}]})");
   EXPECT_EQ(get("/v1/deliverer_location/last/{id}", {"18"}).body, R"({"data":[]})");
   EXPECT_EQ(post("/v1/deliverer_location", "{").status, 400);
   EXPECT_EQ(post("/v1/deliverer_location", R"({"deliverer_id":4})").status, 422);
 }
 
 TEST_F(Api, takes_the_first_systems_body_when_it_is_encoded_twice) {
-  EXPECT_EQ(post("/v1/deliverer_location",
-                 R"("{\"order_id\": 5, \"deliverer_id\": 1, \"delivery_state\": \"start\", \"timestamp\": \"2024-01-15T08:59:00\", \"latitude\": 1.5, \"longitude\": 2.5}")")
-                .status,
-            200);
+  EXPECT_EQ(
+      post(
+          "/v1/deliverer_location",
+          R"("{\"order_id\": 5, \"deliverer_id\": 1, \"delivery_state\": \"start\", \"timestamp\": \"2024-01-15T08:59:00\", \"latitude\": 1.5, \"longitude\": 2.5}")")
+          .status,
+      200);
   EXPECT_TRUE(has(get("/v1/deliverer_location/last/{id}", {"5"}), R"("latitude":1.5)"));
 }
 
 TEST_F(Api, tells_each_bad_item_and_keeps_the_others) {
-  const std::string body = "[" + std::string(one_location) + R"(,{"deliverer_id":4,"latitude":91,"longitude":0,"timestamp":1},7])";
+  const std::string body =
+      "[" + std::string(one_location) + R"(,{"deliverer_id":4,"latitude":91,"longitude":0,"timestamp":1},7])";
   const Reply reply = post("/v1/locations", body, {}, "detail=all");
   EXPECT_EQ(reply.status, 200);
   EXPECT_TRUE(has(reply, R"("accepted":1,"failed":2,"first":"1-0-0","last":"1-0-2")")) << reply.body;
@@ -117,11 +126,14 @@ TEST_F(Api, keeps_nothing_of_a_body_without_a_good_item) {
 }
 
 TEST_F(Api, takes_ndjson_gzip_and_zstd_and_says_415_to_others) {
-  const std::string lines = std::string(one_location) + "\n" + R"({"deliverer_id":4,"latitude":1,"longitude":2,"timestamp":1705309201})" + "\n";
+  const std::string lines = std::string(one_location) + "\n" +
+                            R"({"deliverer_id":4,"latitude":1,"longitude":2,"timestamp":1705309201})" + "\n";
   const Header ndjson{"Content-Type", "application/x-ndjson"};
   EXPECT_TRUE(has(post("/v1/locations", lines, {ndjson}), R"("accepted":2)"));
-  for (const auto& [name, form] : {std::pair{"gzip", wire::Compression::gzip}, std::pair{"zstd", wire::Compression::zstd}})
-    EXPECT_TRUE(has(post("/v1/locations", wire::compress(lines, form), {ndjson, {"Content-Encoding", name}}), R"("accepted":2)"));
+  for (const auto& [name, form] :
+       {std::pair{"gzip", wire::Compression::gzip}, std::pair{"zstd", wire::Compression::zstd}})
+    EXPECT_TRUE(has(post("/v1/locations", wire::compress(lines, form), {ndjson, {"Content-Encoding", name}}),
+                    R"("accepted":2)"));
   EXPECT_EQ(post("/v1/locations", lines, {{"Content-Encoding", "br"}}).status, 415);
   EXPECT_EQ(post("/v1/locations", lines, {{"Content-Type", "image/png"}}).status, 415);
   EXPECT_EQ(post("/v1/locations", "no gzip", {{"Content-Encoding", "gzip"}}).status, 400);
@@ -137,7 +149,8 @@ TEST_F(Api, counts_a_repeated_idempotency_key_once) {
 }
 
 TEST_F(Api, shows_an_order_with_its_age_and_when_it_is_stale) {
-  post("/v1/orders", R"({"order_id":"o9","deliverer_id":4,"destination":{"latitude":41.2,"longitude":-8.6},"sequence":3})");
+  post("/v1/orders",
+       R"({"order_id":"o9","deliverer_id":4,"destination":{"latitude":41.2,"longitude":-8.6},"sequence":3})");
   EXPECT_TRUE(has(get("/v1/orders/{id}", {"o9"}), R"("state":"open","last":null,"fix_age_ms":null,"stale":true)"));
   clock_.advance(std::chrono::seconds(10));
   post("/v1/locations", R"({"deliverer_id":4,"latitude":1,"longitude":2,"timestamp":"2024-01-15T09:00:05Z"})");
@@ -155,19 +168,22 @@ TEST_F(Api, answers_304_while_nothing_has_changed) {
     EXPECT_EQ(get(pattern, {"17"}, {}, {{"If-None-Match", first.headers.front().second}}).status, 304) << pattern;
   }
   const Reply before = get("/v1/orders/{id}", {"17"});
-  post("/v1/deliverer_location", R"({"order_id":17,"deliverer_id":4,"timestamp":"2024-01-15T09:00:01","latitude":1,"longitude":2})");
+  post("/v1/deliverer_location",
+       R"({"order_id":17,"deliverer_id":4,"timestamp":"2024-01-15T09:00:01","latitude":1,"longitude":2})");
   EXPECT_EQ(get("/v1/orders/{id}", {"17"}, {}, {{"If-None-Match", before.headers.front().second}}).status, 200);
 }
 
 TEST_F(Api, gives_a_track_in_every_form_and_by_pages) {
   for (int i = 0; i < 5; ++i)
-    post("/v1/locations", R"({"order_id":"o","deliverer_id":4,"latitude":1,"longitude":2,"timestamp":)" + std::to_string(1705309200 - i) + "}");
+    post("/v1/locations", R"({"order_id":"o","deliverer_id":4,"latitude":1,"longitude":2,"timestamp":)" +
+                              std::to_string(1705309200 - i) + "}");
   const Reply page = get("/v1/orders/{id}/track", {"o"}, "limit=2");
   EXPECT_TRUE(has(page, R"({"order_id":"o","locations":[{"order_id":"o","deliverer_id":4,)")) << page.body;
   EXPECT_LT(page.body.find("08:59:56"), page.body.find("08:59:57"));
   EXPECT_FALSE(has(page, R"("next_cursor":null)"));
   EXPECT_EQ(get("/v1/orders/{id}/track", {"o"}, "format=geojson").content_type, "application/geo+json");
-  EXPECT_EQ(get("/v1/orders/{id}/track", {"o"}, {}, {{"Accept", "application/gpx+xml"}}).content_type, "application/gpx+xml");
+  EXPECT_EQ(get("/v1/orders/{id}/track", {"o"}, {}, {{"Accept", "application/gpx+xml"}}).content_type,
+            "application/gpx+xml");
   const Reply csv = get("/v1/orders/{id}/track", {"o"}, "format=csv&limit=2");
   ASSERT_EQ(csv.headers.size(), 1u);
   EXPECT_EQ(csv.headers.front().first, "Link");
@@ -178,7 +194,8 @@ TEST_F(Api, gives_a_track_in_every_form_and_by_pages) {
 
 TEST_F(Api, lists_orders_by_state_box_and_time) {
   post("/v1/deliverer_location", one_location);
-  EXPECT_TRUE(has(get("/v1/orders", {}, "state=start&bbox=-9,41,-8,42&updated_since=2024-01-15T08:00:00Z"), R"("order_id":17)"));
+  EXPECT_TRUE(has(get("/v1/orders", {}, "state=start&bbox=-9,41,-8,42&updated_since=2024-01-15T08:00:00Z"),
+                  R"("order_id":17)"));
   EXPECT_FALSE(has(get("/v1/orders", {}, "state=arrived"), R"("order_id":17)"));
   EXPECT_FALSE(has(get("/v1/orders", {}, "bbox=0,0,1,1"), R"("order_id":17)"));
   EXPECT_EQ(get("/v1/orders", {}, "bbox=0,0,1").status, 400);
@@ -197,8 +214,9 @@ TEST_F(Api, closes_cancels_and_reassigns) {
 }
 
 TEST_F(Api, takes_orders_as_csv) {
-  const Reply reply = post("/v1/orders", "order_id,deliverer_id,destination_latitude,destination_longitude,sequence\n9,ana,41.1,-8.6,2\n",
-                           {{"Content-Type", "text/csv"}});
+  const Reply reply = post(
+      "/v1/orders", "order_id,deliverer_id,destination_latitude,destination_longitude,sequence\n9,ana,41.1,-8.6,2\n",
+      {{"Content-Type", "text/csv"}});
   EXPECT_EQ(reply.status, 200) << reply.body;
   EXPECT_TRUE(has(get("/v1/orders/{id}", {"9"}), R"("destination":{"latitude":41.1,"longitude":-8.6})"));
 }

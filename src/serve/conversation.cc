@@ -201,8 +201,10 @@ void Conversation::answered(Reply reply) {
 
 void Conversation::finish(const Route* route, const Reply& reply) {
   Written written{.begin = output_.size(), .route = route, .began = request_began_, .status = reply.status};
-  if (draining_ || !parser_.keep_alive()) written.after = After::closes;
-  else if (parser_.old()) written.after = After::stays_open_told;
+  if (draining_ || !parser_.keep_alive())
+    written.after = After::closes;
+  else if (parser_.old())
+    written.after = After::stays_open_told;
   if (parser_.request().method == Method::head) written.with_body = WithBody::no;
   written.held = reply.after && *reply.after > surroundings_.durable_end();
 
@@ -269,8 +271,10 @@ void Conversation::progressed() { phase_began_ = surroundings_.now(); }
 
 void Conversation::sent() {
   sending_ = false;
-  if (output_.capacity() > output_bytes_max) output_ = {};
-  else output_.clear();
+  if (output_.capacity() > output_bytes_max)
+    output_ = {};
+  else
+    output_.clear();
   written_.clear();
   phase_began_ = surroundings_.now();
   process();

@@ -26,11 +26,11 @@ using Moment = std::chrono::steady_clock::time_point;
 
 struct ConversationLimits {
   ParserLimits parser;
-  size_t inline_body_bytes_max = 64 << 10;       // a larger body of a Where::by_body route is for the pool
-  std::chrono::milliseconds idle_ms_max{75'000};     // between two requests: closed
+  size_t inline_body_bytes_max = 64 << 10;  // a larger body of a Where::by_body route is for the pool
+  std::chrono::milliseconds idle_ms_max{75'000};  // between two requests: closed
   std::chrono::milliseconds request_ms_max{30'000};  // from a request's first byte to its last: 408
-  std::chrono::milliseconds write_ms_max{30'000};    // without the client taking anything: cut
-  std::chrono::milliseconds read_wait_ms_max{2'000}; // for the store to show what is durable: 503
+  std::chrono::milliseconds write_ms_max{30'000};  // without the client taking anything: cut
+  std::chrono::milliseconds read_wait_ms_max{2'000};  // for the store to show what is durable: 503
 };
 
 // What a conversation needs of the loop that it lives in.
@@ -41,11 +41,11 @@ class Surroundings {
   virtual std::string_view date() const = 0;
   virtual uint64_t durable_end() const = 0;
   virtual uint64_t visible() const = 0;
-  virtual void hold() = 0;                          // committed() follows
-  virtual void wait_visible(uint64_t offset) = 0;   // became_visible() follows, unless forget_wait() comes first
+  virtual void hold() = 0;  // committed() follows
+  virtual void wait_visible(uint64_t offset) = 0;  // became_visible() follows, unless forget_wait() comes first
   virtual void forget_wait() = 0;
-  virtual bool run_in_pool(const Route& route) = 0; // answered() follows; false: the pool is full
-  virtual bool take_body_bytes(size_t bytes) = 0;   // false: too much is held in memory
+  virtual bool run_in_pool(const Route& route) = 0;  // answered() follows; false: the pool is full
+  virtual bool take_body_bytes(size_t bytes) = 0;  // false: too much is held in memory
   virtual void give_body_bytes(size_t bytes) = 0;
   virtual void count(const Route* route, int status, Moment began) = 0;
 };
@@ -67,23 +67,23 @@ class Conversation {
   bool wants_input() const;
   std::span<char> room();  // where the next bytes go; at least one byte
   void received(size_t bytes);
-  void peer_finished();    // it sends no more, but may still listen
+  void peer_finished();  // it sends no more, but may still listen
   void refuse(int status, std::string_view detail);  // answers before anything was asked, then ends
 
-  bool has_output() const;           // bytes that may leave now
+  bool has_output() const;  // bytes that may leave now
   const std::string& take_output();  // they stay where they are until sent()
   void sent();
-  void progressed();                 // some of them left
+  void progressed();  // some of them left
 
   void committed(Committed committed);
   void became_visible();
   void answered(Reply reply);
   const Request& request() const { return parser_.request(); }
 
-  void sweep();        // looks at the time
-  void drain();        // takes no further request than the one it has
-  void abandon();      // the connection is gone; nothing may be called after it but the destructor
-  bool over() const;   // nothing more to read or to send
+  void sweep();  // looks at the time
+  void drain();  // takes no further request than the one it has
+  void abandon();  // the connection is gone; nothing may be called after it but the destructor
+  bool over() const;  // nothing more to read or to send
   bool cut() const { return cut_; }  // over without a word: the client does not take what it asked for, or asks nothing
 
  private:
@@ -104,13 +104,13 @@ class Conversation {
 
   void process();
   bool may_process() const;
-  bool step();                   // false: nothing more to do with the input that is there
+  bool step();  // false: nothing more to do with the input that is there
   bool dispatch();
   void tell_continue();
   void run();
   bool for_pool(const Route& route) const;
   bool account_body();
-  bool resting() const;          // nothing asked, nothing to answer
+  bool resting() const;  // nothing asked, nothing to answer
   void finish(const Route* route, const Reply& reply);
   void finish_badly(int status, std::string_view detail);
   void forget_held();
@@ -129,13 +129,13 @@ class Conversation {
   const Route* route_ = nullptr;  // of the request that waits or runs
   Busy busy_ = Busy::no;
   bool sending_ = false;
-  bool closing_ = false;          // nothing is answered behind what is in output_
+  bool closing_ = false;  // nothing is answered behind what is in output_
   bool peer_finished_ = false;
   bool draining_ = false;
   bool continue_told_ = false;
   bool cut_ = false;
-  Moment phase_began_;            // of resting, of waiting for the store, or of the last byte that left
-  Moment request_began_;          // its first byte
+  Moment phase_began_;  // of resting, of waiting for the store, or of the last byte that left
+  Moment request_began_;  // its first byte
 };
 
 }  // namespace waybill::serve

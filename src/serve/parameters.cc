@@ -46,7 +46,8 @@ std::optional<Box> Parameters::box(std::string_view name) const {
     good = error == std::errc() && (last ? next == end : next != end && *next == ',');
     at = last ? next : next + 1;
   }
-  const Box box{.min_longitude = sides[0], .min_latitude = sides[1], .max_longitude = sides[2], .max_latitude = sides[3]};
+  const Box box{
+      .min_longitude = sides[0], .min_latitude = sides[1], .max_longitude = sides[2], .max_latitude = sides[3]};
   // Written so that NaN, which from_chars reads too, is refused.
   const auto within = [](double value, double most) { return value >= -most && value <= most; };
   good = good && within(box.min_longitude, 180) && within(box.max_longitude, 180) && within(box.min_latitude, 90) &&

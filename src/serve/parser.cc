@@ -84,8 +84,10 @@ struct RequestParser::Beast final : http::basic_parser<true> {
     owner.fields_.push_back({name_place, put_text(value)});
   }
   void on_header_impl(ErrorCode& error) override {
-    if (old ? hosts > 1 : hosts != 1) error = http::error::bad_field;
-    else owner.head_is_whole();
+    if (old ? hosts > 1 : hosts != 1)
+      error = http::error::bad_field;
+    else
+      owner.head_is_whole();
   }
   void on_body_init_impl(const boost::optional<uint64_t>& length, ErrorCode&) override {
     if (length) owner.body_.reserve(static_cast<size_t>(std::min<uint64_t>(*length, body_reserve_bytes_max)));
@@ -164,8 +166,10 @@ void RequestParser::next() {
   text_.clear();
   fields_.clear();
   headers_.clear();
-  if (body_.capacity() > body_keep_bytes) body_ = {};
-  else body_.clear();
+  if (body_.capacity() > body_keep_bytes)
+    body_ = {};
+  else
+    body_.clear();
   request_.method = Method::other;
   request_.path = request_.query = request_.body = {};
   request_.headers = {};

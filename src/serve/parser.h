@@ -34,9 +34,9 @@ class RequestParser {
 
   const Request& request() const { return request_; }
   Request& request() { return request_; }
-  bool keep_alive() const;         // the client would go on
-  bool old() const;                // HTTP/1.0
-  bool expects_continue() const;   // waits for 100 before it sends the body
+  bool keep_alive() const;  // the client would go on
+  bool old() const;  // HTTP/1.0
+  bool expects_continue() const;  // waits for 100 before it sends the body
   size_t body_bytes() const { return body_.size(); }
 
   struct Refusal {

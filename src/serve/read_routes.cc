@@ -159,8 +159,8 @@ class Reads {
     if (!text) return 0;
     const std::optional<Position> position = parse_position(*text);
     if (!position || position->epoch != parts_.journal.epoch() || position->partition != parts_.journal.partition())
-      return std::unexpected(bad_parameter("at_least", "a position that this journal gave, as " +
-                                                           to_string(parts_.journal.position(0))));
+      return std::unexpected(
+          bad_parameter("at_least", "a position that this journal gave, as " + to_string(parts_.journal.position(0))));
     return position->offset + 1;
   }
 
@@ -273,12 +273,10 @@ class Reads {
     query.to = parameters.time("to", parts_.options.naive_offset);
     query.limit = parameters.count("limit", query.limit, store::track_limit_max);
     query.cursor = request.query_value("cursor").value_or("");
-    const TrackForm form = parameters.choice<TrackForm>("format",
-                                                        {{"json", TrackForm::json},
-                                                         {"geojson", TrackForm::geojson},
-                                                         {"gpx", TrackForm::gpx},
-                                                         {"csv", TrackForm::csv}},
-                                                        accepted_form(request.header("Accept")));
+    const TrackForm form = parameters.choice<TrackForm>(
+        "format",
+        {{"json", TrackForm::json}, {"geojson", TrackForm::geojson}, {"gpx", TrackForm::gpx}, {"csv", TrackForm::csv}},
+        accepted_form(request.header("Accept")));
     if (parameters.bad()) return *parameters.bad();
     const Result<store::TrackPage> page = parts_.store.track(query);
     if (!page) return refused(page.error());
@@ -330,7 +328,8 @@ class Reads {
         rest.remove_prefix(std::min(rest.size(), pair.size() + 1));
         if (!pair.starts_with("cursor=")) next.append(pair).append("&");
       }
-      reply.headers.emplace_back("Link", '<' + next + "cursor=" + percent_encoded(page.next_cursor) + ">; rel=\"next\"");
+      reply.headers.emplace_back("Link",
+                                 '<' + next + "cursor=" + percent_encoded(page.next_cursor) + ">; rel=\"next\"");
     }
     return reply;
   }

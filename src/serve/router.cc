@@ -50,8 +50,10 @@ Router::Router(std::vector<Route> routes) : routes_(std::move(routes)) {
       segments.emplace_back(segment.starts_with('{') ? "" : segment);
     }
     const auto same = std::ranges::find(patterns_, segments, &Pattern::segments);
-    if (same == patterns_.end()) patterns_.push_back({std::move(segments), {i}});
-    else same->routes.push_back(i);
+    if (same == patterns_.end())
+      patterns_.push_back({std::move(segments), {i}});
+    else
+      same->routes.push_back(i);
   }
 }
 

@@ -20,7 +20,7 @@ class Router {
 
   struct Found {
     const Route* route = nullptr;  // null: no such path, or only with the methods in `allow`
-    std::string allow;             // "GET, HEAD", empty where there is no such path
+    std::string allow;  // "GET, HEAD", empty where there is no such path
   };
   Found find(Method method, std::string_view path, std::vector<std::string>& params) const;
 

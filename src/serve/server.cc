@@ -109,7 +109,9 @@ class Loop {
   bool take_body_bytes(size_t bytes);
   void give_body_bytes(size_t bytes) { body_bytes_ -= bytes; }
   void count(const Route* route, int status, Moment began);
-  void no_more_wakeups() { mailbox_->loop.with([](Loop*& loop) { loop = nullptr; }); }
+  void no_more_wakeups() {
+    mailbox_->loop.with([](Loop*& loop) { loop = nullptr; });
+  }
 
  private:
   // Where the subscriber's thread knocks; it may do so after the loop is gone.
@@ -145,9 +147,7 @@ class Loop {
 class Connection final : public Surroundings, public std::enable_shared_from_this<Connection> {
  public:
   Connection(Loop& loop, Tcp::socket socket)
-      : loop_(loop),
-        socket_(std::move(socket)),
-        conversation_(loop.shared().router, loop.shared().limits, *this) {}
+      : loop_(loop), socket_(std::move(socket)), conversation_(loop.shared().router, loop.shared().limits, *this) {}
 
   void begin() { pump(); }
   void refuse() {
@@ -238,8 +238,10 @@ void Connection::pump() {
     conversation_.sent();
   }
   if (conversation_.over()) {
-    if (conversation_.cut()) close();
-    else linger();
+    if (conversation_.cut())
+      close();
+    else
+      linger();
   } else if (!reading_ && conversation_.wants_input()) {
     read();
   }
@@ -253,9 +255,12 @@ void Connection::read() {
                             self->reading_ = false;
                             if (self->closed_) return;
                             if (self->lingering_) return self->discard();
-                            if (!error) self->conversation_.received(bytes);
-                            else if (error == asio::error::eof) self->conversation_.peer_finished();
-                            else return self->close();
+                            if (!error)
+                              self->conversation_.received(bytes);
+                            else if (error == asio::error::eof)
+                              self->conversation_.peer_finished();
+                            else
+                              return self->close();
                             self->pump();
                           });
 }
@@ -280,8 +285,10 @@ void Connection::linger() {
   linger_began_ = now();
   ErrorCode error;
   socket_.shutdown(Tcp::socket::shutdown_send, error);
-  if (error) close();
-  else if (!reading_) discard();
+  if (error)
+    close();
+  else if (!reading_)
+    discard();
 }
 
 void Connection::discard() {
@@ -289,8 +296,10 @@ void Connection::discard() {
   socket_.async_read_some(asio::buffer(discarded_), [self = shared_from_this()](const ErrorCode& error, size_t) {
     self->reading_ = false;
     if (self->closed_) return;
-    if (error) self->close();
-    else self->discard();
+    if (error)
+      self->close();
+    else
+      self->discard();
   });
 }
 
@@ -390,8 +399,7 @@ void Loop::commit() {
     log::error("nothing can be made durable any more", {{"why", result.error().message}});
     shared_.durability.on_failure(result.error());
   }
-  for (const ConnectionPtr& connection : releasing_)
-    connection->committed(result ? Committed::yes : Committed::no);
+  for (const ConnectionPtr& connection : releasing_) connection->committed(result ? Committed::yes : Committed::no);
   releasing_.clear();
 }
 
@@ -560,8 +568,10 @@ void AsioServer::accept() {
       });
       return;
     }
-    if (&loop == loops_.front().get()) loop.begin(std::move(socket));
-    else asio::post(loop.io(), [&loop, socket = std::move(socket)]() mutable { loop.begin(std::move(socket)); });
+    if (&loop == loops_.front().get())
+      loop.begin(std::move(socket));
+    else
+      asio::post(loop.io(), [&loop, socket = std::move(socket)]() mutable { loop.begin(std::move(socket)); });
     accept();
   });
 }

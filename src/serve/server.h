@@ -29,21 +29,21 @@ namespace waybill::serve {
 struct ServerOptions {
   std::string host = "127.0.0.1";
   uint16_t port = 5000;  // 0: any that is free
-  int threads = 1;       // event loops
+  int threads = 1;  // event loops
   int pool_threads = 2;  // for routes of Where::pool
   size_t connections_max = 10'000;
-  size_t refusals_max = 100;               // connections that are being told 503
-  size_t pool_queue_max = 256;             // requests that wait for or run in the pool
-  size_t header_bytes_max = 16 << 10;      // 431
-  size_t body_bytes_max = 16 << 20;        // 413
-  size_t bodies_bytes_max = 256 << 20;     // of all requests together, those below 64 KiB left out
-  size_t inline_body_bytes_max = 64 << 10; // a larger or a packed body is for the pool
+  size_t refusals_max = 100;  // connections that are being told 503
+  size_t pool_queue_max = 256;  // requests that wait for or run in the pool
+  size_t header_bytes_max = 16 << 10;  // 431
+  size_t body_bytes_max = 16 << 20;  // 413
+  size_t bodies_bytes_max = 256 << 20;  // of all requests together, those below 64 KiB left out
+  size_t inline_body_bytes_max = 64 << 10;  // a larger or a packed body is for the pool
   std::chrono::milliseconds idle_ms_max{75'000};
   std::chrono::milliseconds request_ms_max{30'000};
   std::chrono::milliseconds write_ms_max{30'000};
   std::chrono::milliseconds read_wait_ms_max{2'000};
   std::chrono::milliseconds linger_ms_max{2'000};  // after a last reply: so that the client reads it before the reset
-  std::chrono::milliseconds sweep_every{200};      // how exact these times are
+  std::chrono::milliseconds sweep_every{200};  // how exact these times are
 };
 
 struct Durability {
@@ -55,7 +55,7 @@ struct Durability {
 class Server {
  public:
   virtual ~Server() = default;  // stop(0)
-  virtual void start() = 0;     // once
+  virtual void start() = 0;  // once
   // Takes no more connections, finishes the requests that run, then closes; what is not done in time is cut.
   virtual void stop(std::chrono::milliseconds at_most) = 0;
   virtual uint16_t port() const = 0;

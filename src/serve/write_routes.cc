@@ -26,7 +26,8 @@ bool starts_with_type(std::string_view header, std::string_view type) {
 }
 
 Result<wire::BodyForm> form_of(std::string_view content_type) {
-  for (std::string_view type : {"application/x-ndjson", "application/ndjson", "application/jsonl", "application/x-jsonlines"})
+  for (std::string_view type :
+       {"application/x-ndjson", "application/ndjson", "application/jsonl", "application/x-jsonlines"})
     if (starts_with_type(content_type, type)) return wire::BodyForm::ndjson;
   if (starts_with_type(content_type, "text/csv")) return wire::BodyForm::csv;
   for (std::string_view type : {"", "application/json", "text/json", "text/plain", "application/x-www-form-urlencoded"})
@@ -45,15 +46,18 @@ Reply unsupported(std::string_view field, std::string_view expected) {
 std::expected<std::string_view, Reply> plain_body(const Request& request, std::string& unpacked) {
   const std::string_view encoding = request.header("Content-Encoding");
   auto compression = wire::Compression::none;
-  if (encoding == "gzip" || encoding == "x-gzip") compression = wire::Compression::gzip;
-  else if (encoding == "zstd") compression = wire::Compression::zstd;
+  if (encoding == "gzip" || encoding == "x-gzip")
+    compression = wire::Compression::gzip;
+  else if (encoding == "zstd")
+    compression = wire::Compression::zstd;
   else if (!encoding.empty() && encoding != "identity")
     return std::unexpected(unsupported("Content-Encoding", "gzip, zstd or none"));
   if (compression == wire::Compression::none) return request.body;
   Result<std::string> plain = wire::decompress(request.body, compression, unpacked_bytes_max);
   if (!plain && plain.error().code == Code::overloaded)
     return std::unexpected(reply_of(Problem{.status = 413, .detail = "the body " + plain.error().message}));
-  if (!plain) return std::unexpected(reply_of(Problem{.status = 400, .detail = plain.error().message, .field = "body"}));
+  if (!plain)
+    return std::unexpected(reply_of(Problem{.status = 400, .detail = plain.error().message, .field = "body"}));
   unpacked = std::move(*plain);
   return unpacked;
 }
@@ -231,15 +235,18 @@ std::vector<Route> write_routes(const ApiParts& parts) {
     return Route{.method = Method::post, .pattern = std::move(pattern), .handler = std::move(handler), .where = where};
   };
   std::vector<Route> routes{
-      post("/v1/deliverer_location", [writes](const Request& request) { return writes->first_system(request); },
-           Where::loop),
-      post("/v1/locations", [writes](const Request& request) { return writes->locations(request); }, Where::by_body),
-      post("/v1/orders", [writes](const Request& request) { return writes->orders(request); }, Where::by_body),
+      post(
+          "/v1/deliverer_location", [writes](const Request& request) { return writes->first_system(request); },
+          Where::loop),
+      post(
+          "/v1/locations", [writes](const Request& request) { return writes->locations(request); }, Where::by_body),
+      post(
+          "/v1/orders", [writes](const Request& request) { return writes->orders(request); }, Where::by_body),
   };
   for (const auto kind : {OrderCommand::Kind::reassign, OrderCommand::Kind::close, OrderCommand::Kind::cancel})
-    routes.push_back(post("/v1/orders/{id}/" + std::string(to_string(kind)),
-                          [writes, kind](const Request& request) { return writes->command(kind, request); },
-                          Where::loop));
+    routes.push_back(post(
+        "/v1/orders/{id}/" + std::string(to_string(kind)),
+        [writes, kind](const Request& request) { return writes->command(kind, request); }, Where::loop));
   return routes;
 }
 

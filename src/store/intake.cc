@@ -92,7 +92,11 @@ void Intake::forget() {
 Result<void> Intake::take(const Entry& entry) {
   if (!entry.record) {
     quarantine(entry.offset, wire::event_id_of_bytes(as_bytes(entry.undecoded)),
-               {.source = "journal", .field = {}, .reason = "the record cannot be decoded", .raw = entry.undecoded, .received_at = {}});
+               {.source = "journal",
+                .field = {},
+                .reason = "the record cannot be decoded",
+                .raw = entry.undecoded,
+                .received_at = {}});
     return {};
   }
   if (const auto* location = std::get_if<Location>(&*entry.record)) {
@@ -206,7 +210,8 @@ Result<void> Intake::take_location(uint64_t offset, const Location& location) {
   batch_->put(Table::location, key, row_);
   if (!location.client_id.empty()) {
     client_ids_.insert(id);
-    batch_->put(Table::client_id, client_id_key(location.client_id, id), encode_found({.scope = scope, .offset = offset}));
+    batch_->put(Table::client_id, client_id_key(location.client_id, id),
+                encode_found({.scope = scope, .offset = offset}));
   }
   index_hours(location, scope, of_order, of_deliverer);
   remember(location, place, of_order, of_deliverer);
@@ -269,7 +274,8 @@ Result<void> Intake::take_command(uint64_t offset, const OrderCommand& command) 
   Result<Order> applied = apply(of_order->row.row.order, command);
   if (!applied) {
     if (applied.error().code != Code::invalid) return std::unexpected(std::move(applied.error()));
-    quarantine_record({.offset = offset, .record = command, .undecoded = {}}, applied.error().message, command.received_at);
+    quarantine_record({.offset = offset, .record = command, .undecoded = {}}, applied.error().message,
+                      command.received_at);
     return {};
   }
   of_order->row.row.order = std::move(*applied);

@@ -61,7 +61,8 @@ class Intake {
   Result<bool> has_client_id(std::string_view client_id, const EventId& id);
   // Moves `place` to where the location is to be kept; false where it is kept already.
   Result<bool> find_place(std::string_view scope, Place& place, const EventId& id);
-  void index_hours(const Location& location, std::string_view scope, Orders::Slot* of_order, Deliverers::Slot* of_deliverer);
+  void index_hours(const Location& location, std::string_view scope, Orders::Slot* of_order,
+                   Deliverers::Slot* of_deliverer);
   void remember(const Location& location, const Place& place, Orders::Slot* of_order, Deliverers::Slot* of_deliverer);
 
   void write_orders();

@@ -18,8 +18,15 @@ struct Sum {
   uint64_t count = 0;
   Hash128 ids;  // order-independent sum of the identities
 
-  void add(const EventId& id) { ++count; ids += id; }
-  Sum& operator+=(const Sum& other) { count += other.count; ids += other.ids; return *this; }
+  void add(const EventId& id) {
+    ++count;
+    ids += id;
+  }
+  Sum& operator+=(const Sum& other) {
+    count += other.count;
+    ids += other.ids;
+    return *this;
+  }
   bool operator==(const Sum&) const = default;
 };
 

@@ -38,8 +38,10 @@ struct MemoryDisk::Rows {
     Change before{.table = change.table, .key = change.key, .value = std::nullopt};
     if (found != rows.end()) before.value = std::move(found->second);
     if (change.value) {
-      if (found != rows.end()) found->second = *change.value;
-      else rows.emplace(change.key, *change.value);
+      if (found != rows.end())
+        found->second = *change.value;
+      else
+        rows.emplace(change.key, *change.value);
     } else if (found != rows.end()) {
       rows.erase(found);
     }

@@ -25,11 +25,13 @@ TEST(MemoryStore, a_batch_that_fails_leaves_no_trace) {
   const Position journal{.epoch = 1, .partition = 0, .offset = 0};
   const auto put = [&](uint64_t offset, const std::vector<wire::Record>& records, Store& into) {
     std::vector<Entry> entries;
-    for (const wire::Record& record : records) entries.push_back({.offset = offset++, .record = record, .undecoded = {}});
+    for (const wire::Record& record : records)
+      entries.push_back({.offset = offset++, .record = record, .undecoded = {}});
     return into.put(journal, entries);
   };
   const std::vector<wire::Record> first{seen("A", "d1", 1), assign("A", 0, "d1")};
-  const std::vector<wire::Record> second{seen("A", "d1", 5), seen({}, "d1", 9), told(Kind::close, "A", 20), seen("A", "d1", 1)};
+  const std::vector<wire::Record> second{seen("A", "d1", 5), seen({}, "d1", 9), told(Kind::close, "A", 20),
+                                         seen("A", "d1", 1)};
   const std::vector<wire::Record> third{seen("A", "d1", 7), seen({}, "d1", 9), seen("B", "d2", 8)};
   for (Store* each : {store.get(), untroubled.get()}) ASSERT_TRUE(put(0, first, *each));
   disk.fail_next_write();

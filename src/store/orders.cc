@@ -23,7 +23,8 @@ class OrdersPageBuilder {
   Result<void> offer(OrderRow row) {
     if (query_.state && row.order.state() != *query_.state) return {};
     TRY_LET(OrderView seen, view_of(view_, std::move(row)));
-    if (query_.box && !(seen.last && query_.box->contains({seen.last->location.latitude, seen.last->location.longitude})))
+    if (query_.box &&
+        !(seen.last && query_.box->contains({seen.last->location.latitude, seen.last->location.longitude})))
       return {};
     page_.orders.push_back(std::move(seen));
     return {};

@@ -88,15 +88,21 @@ void expect_as_defined(const Store& store, const Model& model, size_t limit) {
     if (!known.assigned) known.deliverer = order.deliverer;  // who named it last, which the rules leave to the store
     EXPECT_EQ(known, order) << id;
     const std::vector<Kept> track = model.track(order);
-    EXPECT_EQ(whole_track(store, {.order = OrderId(id), .deliverer = {}, .from = {}, .to = {}, .limit = limit, .cursor = {}}), track) << id;
+    EXPECT_EQ(
+        whole_track(store, {.order = OrderId(id), .deliverer = {}, .from = {}, .to = {}, .limit = limit, .cursor = {}}),
+        track)
+        << id;
     EXPECT_EQ(view->last, last_in(track)) << id;
     ++count;
   }
-  EXPECT_EQ(checked(store.orders({.state = {}, .box = {}, .updated_since = {}, .limit = 1000, .cursor = {}})).orders.size(), count);
+  EXPECT_EQ(
+      checked(store.orders({.state = {}, .box = {}, .updated_since = {}, .limit = 1000, .cursor = {}})).orders.size(),
+      count);
   for (int i = 0; i < 5; ++i) {
     const DelivererId id("d" + std::to_string(i));
     const std::vector<Kept> track = model.track(id);
-    EXPECT_EQ(whole_track(store, {.order = {}, .deliverer = id, .from = {}, .to = {}, .limit = limit, .cursor = {}}), track);
+    EXPECT_EQ(whole_track(store, {.order = {}, .deliverer = id, .from = {}, .to = {}, .limit = limit, .cursor = {}}),
+              track);
     const auto view = checked(store.deliverer(id));
     EXPECT_EQ(view ? view->last : std::nullopt, last_in(track));
     std::vector<OrderId> assigned;

@@ -56,26 +56,26 @@ struct DelivererView {
 inline constexpr size_t deliverer_orders_max = 1000;
 
 struct TrackQuery {
-  std::optional<OrderId> order;          // exactly one of the two
+  std::optional<OrderId> order;  // exactly one of the two
   std::optional<DelivererId> deliverer;
-  std::optional<Time> from;              // fix time, included
-  std::optional<Time> to;                // fix time, not included
-  size_t limit = 1000;                   // 1 … track_limit_max
-  std::string cursor;                    // next_cursor of the page before, or empty
+  std::optional<Time> from;  // fix time, included
+  std::optional<Time> to;  // fix time, not included
+  size_t limit = 1000;  // 1 … track_limit_max
+  std::string cursor;  // next_cursor of the page before, or empty
 };
 inline constexpr size_t track_limit_max = 10'000;
 
 // A page may hold fewer than the limit and still go on: a cursor that is not empty says so.
 struct TrackPage {
   std::vector<Kept> locations;  // oldest fix first
-  std::string next_cursor;      // empty at the end
+  std::string next_cursor;  // empty at the end
 };
 
 struct OrdersQuery {
   std::optional<OrderState> state;
-  std::optional<Box> box;             // of last
+  std::optional<Box> box;  // of last
   std::optional<Time> updated_since;  // by our clock, a minute's grain; locations of its deliverer count as well
-  size_t limit = 100;                 // 1 … orders_limit_max
+  size_t limit = 100;  // 1 … orders_limit_max
   std::string cursor;
 };
 inline constexpr size_t orders_limit_max = 1000;
@@ -107,7 +107,7 @@ struct QuarantinePage {
 struct Watermarks {
   uint64_t visible = 0;
   uint64_t durable = 0;
-  uint32_t epoch = 0;      // of the journal that the store follows; 0 before the first put
+  uint32_t epoch = 0;  // of the journal that the store follows; 0 before the first put
   uint32_t partition = 0;
 };
 
@@ -129,7 +129,7 @@ class Store {
   virtual Result<QuarantinePage> quarantined(uint64_t from, size_t limit) const = 0;
 
   virtual Result<std::vector<Ledger>> ledgers() const = 0;  // ascending, without gaps, up to the visible watermark
-  virtual Result<Recount> recount() const = 0;              // reads everything
+  virtual Result<Recount> recount() const = 0;  // reads everything
 };
 
 }  // namespace waybill::store

@@ -77,7 +77,10 @@ class StoreContract : public testing::TestWithParam<MakeGround> {
   void put(const std::vector<wire::Record>& records);
   Result<void> put_from(uint64_t offset, size_t batch = 1000);  // what was put before, again
   void reopen();  // closes without a flush, which may lose what was not flushed
-  void crash() { ground->crash(std::move(store)); reopen(); }
+  void crash() {
+    ground->crash(std::move(store));
+    reopen();
+  }
   void replay();  // what is above the durable watermark
 
   std::vector<int64_t> track(TrackQuery query) const;  // seconds of all pages

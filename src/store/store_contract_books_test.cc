@@ -5,7 +5,8 @@ namespace waybill::store {
 namespace {
 
 TEST_P(StoreContract, what_does_not_fit_is_quarantined_with_its_reason) {
-  const wire::Quarantined bad{.source = "locations", .field = "latitude", .reason = "is not a number", .raw = "{}", .received_at = at(1)};
+  const wire::Quarantined bad{
+      .source = "locations", .field = "latitude", .reason = "is not a number", .raw = "{}", .received_at = at(1)};
   OrderCommand refused = told(Kind::put, "A", 10);
   refused.assignments = {{.deliverer = DelivererId("d1"), .from = at(10), .to = at(5)}};
   put({bad, refused, seen("A", "d1", 1)});
@@ -43,7 +44,8 @@ TEST_P(StoreContract, ledgers_add_up_over_many_spans_and_equal_the_rows) {
   std::vector<Entry> entries;
   Sum sent;
   for (uint64_t i = 0; i < 2 * ledger_span + 100; ++i) {
-    entries.push_back({.offset = i, .record = seen({}, "d" + std::to_string(i % 5), static_cast<int64_t>(i / 3)), .undecoded = {}});
+    entries.push_back(
+        {.offset = i, .record = seen({}, "d" + std::to_string(i % 5), static_cast<int64_t>(i / 3)), .undecoded = {}});
     sent.add(wire::event_id_of(*entries.back().record));
     if (entries.size() < 20'000 && i + 1 < 2 * ledger_span + 100) continue;
     ASSERT_TRUE(store->put(journal, entries));
@@ -79,7 +81,8 @@ TEST_P(StoreContract, a_gap_or_another_journal_is_refused_and_changes_nothing) {
                                  {.offset = 3, .record = seen("A", "d1", 4), .undecoded = {}}};
   EXPECT_EQ(store->put(journal, holes).error().code, Code::invalid);
   const std::vector<Entry> next{{.offset = 1, .record = seen("A", "d1", 3), .undecoded = {}}};
-  for (const Position other : {Position{.epoch = 8, .partition = 3, .offset = 0}, Position{.epoch = 7, .partition = 4, .offset = 0}})
+  for (const Position other :
+       {Position{.epoch = 8, .partition = 3, .offset = 0}, Position{.epoch = 7, .partition = 4, .offset = 0}})
     EXPECT_EQ(store->put(other, next).error().code, Code::conflict);
   EXPECT_EQ(everything_of(*store), before);
   EXPECT_TRUE(store->put(journal, next));

@@ -75,11 +75,14 @@ std::vector<int64_t> StoreContract::deliverer_track(const std::string& id, size_
   return track({.order = {}, .deliverer = DelivererId(id), .from = {}, .to = {}, .limit = limit, .cursor = {}});
 }
 
-std::optional<OrderView> StoreContract::order(const std::string& id) const { return checked(store->order(OrderId(id))); }
+std::optional<OrderView> StoreContract::order(const std::string& id) const {
+  return checked(store->order(OrderId(id)));
+}
 
 std::optional<int64_t> StoreContract::last(const std::string& id) const {
   const auto view = order(id);
-  const auto page = checked(store->track({.order = OrderId(id), .deliverer = {}, .from = {}, .to = {}, .limit = track_limit_max, .cursor = {}}));
+  const auto page = checked(store->track(
+      {.order = OrderId(id), .deliverer = {}, .from = {}, .to = {}, .limit = track_limit_max, .cursor = {}}));
   std::optional<Kept> newest;
   for (const Kept& kept : page.locations)
     if (!is_ahead(kept.location)) newest = kept;
@@ -140,19 +143,23 @@ std::string everything_of(const Store& store) {
     for (const OrderId& id : view->orders) text += " " + id.text;
     text += "\n";
     if (view->last) write_kept(text, *view->last);
-    for (const Kept& kept : checked(store.track({.order = {}, .deliverer = view->id, .from = {}, .to = {}, .limit = 10'000, .cursor = {}})).locations)
+    for (const Kept& kept :
+         checked(store.track({.order = {}, .deliverer = view->id, .from = {}, .to = {}, .limit = 10'000, .cursor = {}}))
+             .locations)
       write_kept(text, kept);
   }
   for (int i = 0; i < 20; ++i)
     for (const Found& found : checked(store.find("c" + std::to_string(i))))
       text += "client c" + std::to_string(i) + " " + found.scope + " " + std::to_string(found.offset) + "\n";
   for (const QuarantineRow& row : checked(store.quarantined(0, 100'000)).rows)
-    text += "quarantined " + std::to_string(row.offset) + " " + row.what.source + " " + row.what.reason + " " + row.what.raw + "\n";
+    text += "quarantined " + std::to_string(row.offset) + " " + row.what.source + " " + row.what.reason + " " +
+            row.what.raw + "\n";
   for (const Ledger& ledger : checked(store.ledgers()))
     for (const Sum& sum : ledger.by_outcome)
       text += "ledger " + std::to_string(ledger.to) + " " + std::to_string(sum.count) + " " + to_hex(sum.ids) + "\n";
   const Recount recount = checked(store.recount());
-  text += "rows " + std::to_string(recount.locations_and_commands.count) + " " + to_hex(recount.locations_and_commands.ids) + "\n";
+  text += "rows " + std::to_string(recount.locations_and_commands.count) + " " +
+          to_hex(recount.locations_and_commands.ids) + "\n";
   return text;
 }
 
@@ -201,7 +208,11 @@ TEST_P(StoreContract, a_repeat_counts_once) {
   EXPECT_EQ(order_track("A"), (Seconds{1, 2}));
   EXPECT_EQ(books().of(Outcome::stored).count, 2u);
   EXPECT_EQ(books().of(Outcome::repeat).count, 3u);
-  EXPECT_EQ(checked(store->track({.order = OrderId("A"), .deliverer = {}, .from = {}, .to = {}, .limit = 1, .cursor = {}})).locations[0].offset, 0u);
+  EXPECT_EQ(
+      checked(store->track({.order = OrderId("A"), .deliverer = {}, .from = {}, .to = {}, .limit = 1, .cursor = {}}))
+          .locations[0]
+          .offset,
+      0u);
 }
 
 TEST_P(StoreContract, the_same_client_id_under_another_deliverer_is_another_location) {

@@ -101,12 +101,15 @@ TEST_P(StoreContract, cursors_walk_every_row_of_a_track_exactly_once) {
 
 TEST_P(StoreContract, a_track_can_be_asked_for_a_part) {
   std::vector<wire::Record> records{assign("A", 0, "d1")};
-  for (int i = 0; i < 100; ++i) records.push_back(seen(i % 2 ? std::optional<std::string>("A") : std::nullopt, "d1", i * 100));
+  for (int i = 0; i < 100; ++i)
+    records.push_back(seen(i % 2 ? std::optional<std::string>("A") : std::nullopt, "d1", i * 100));
   put(records);
   for (const bool by_order : {true, false}) {
     TrackQuery query{.order = {}, .deliverer = {}, .from = at(1000), .to = at(1400), .limit = 3, .cursor = {}};
-    if (by_order) query.order = OrderId("A");
-    else query.deliverer = DelivererId("d1");
+    if (by_order)
+      query.order = OrderId("A");
+    else
+      query.deliverer = DelivererId("d1");
     EXPECT_EQ(track(query), (Seconds{1000, 1100, 1200, 1300}));
   }
 }
@@ -123,8 +126,11 @@ TEST_P(StoreContract, a_cursor_that_was_not_given_is_refused) {
   for (const std::string& cursor : wrong) {
     query.cursor = cursor;
     EXPECT_EQ(store->track(query).error().code, Code::invalid) << cursor;
-    EXPECT_EQ(store->orders({.state = {}, .box = {}, .updated_since = {}, .limit = 1, .cursor = cursor}).error().code, Code::invalid);
-    EXPECT_EQ(store->orders({.state = {}, .box = {}, .updated_since = at(0), .limit = 1, .cursor = cursor}).error().code, Code::invalid);
+    EXPECT_EQ(store->orders({.state = {}, .box = {}, .updated_since = {}, .limit = 1, .cursor = cursor}).error().code,
+              Code::invalid);
+    EXPECT_EQ(
+        store->orders({.state = {}, .box = {}, .updated_since = at(0), .limit = 1, .cursor = cursor}).error().code,
+        Code::invalid);
   }
   query.order = OrderId("B");
   query.cursor = given;
@@ -139,7 +145,10 @@ TEST_P(StoreContract, limits_of_a_page_are_refused_when_they_are_none) {
   query.limit = 1;
   query.deliverer = DelivererId("d1");
   EXPECT_EQ(store->track(query).error().code, Code::invalid);
-  EXPECT_EQ(store->orders({.state = {}, .box = {}, .updated_since = {}, .limit = orders_limit_max + 1, .cursor = {}}).error().code, Code::invalid);
+  EXPECT_EQ(store->orders({.state = {}, .box = {}, .updated_since = {}, .limit = orders_limit_max + 1, .cursor = {}})
+                .error()
+                .code,
+            Code::invalid);
 }
 
 TEST_P(StoreContract, orders_are_found_by_state_and_by_where_they_are) {

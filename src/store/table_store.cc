@@ -23,7 +23,9 @@ class TableStore final : public Store {
 
   Watermarks watermarks() const override { return intake_.watermarks(); }
 
-  Result<std::optional<OrderView>> order(const OrderId& id) const override { return read_order(*tables_->view(), id.text); }
+  Result<std::optional<OrderView>> order(const OrderId& id) const override {
+    return read_order(*tables_->view(), id.text);
+  }
   Result<std::optional<DelivererView>> deliverer(const DelivererId& id) const override {
     return read_deliverer(*tables_->view(), id.text);
   }

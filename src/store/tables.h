@@ -50,7 +50,7 @@ class Batch {
 class Cursor {
  public:
   virtual ~Cursor() = default;
-  virtual void seek(std::string_view key) = 0;       // the first row at or behind the key
+  virtual void seek(std::string_view key) = 0;  // the first row at or behind the key
   virtual void seek_back(std::string_view key) = 0;  // the last row at or before the key
   virtual void next() = 0;
   virtual void previous() = 0;

@@ -202,7 +202,8 @@ class OrderTrack {
       scopes.emplace_back(named_->key().substr(key.size()));
     TRY(named_->status());
     for (const Assignment& assignment : order_.assignments)
-      if (assignment.from < end && (!assignment.to || *assignment.to > begin)) scopes.push_back("d" + assignment.deliverer.text);
+      if (assignment.from < end && (!assignment.to || *assignment.to > begin))
+        scopes.push_back("d" + assignment.deliverer.text);
     std::ranges::sort(scopes);
     const auto repeats = std::ranges::unique(scopes);
     scopes.erase(repeats.begin(), repeats.end());

@@ -12,10 +12,10 @@
 
 namespace waybill::wire {
 
-void put_varint(std::string& into, uint64_t value);         // LEB128
-void put_signed(std::string& into, int64_t value);          // zigzag, then LEB128
-void put_text(std::string& into, std::string_view text);    // varint length, bytes
-void put_fixed64(std::string& into, uint64_t value);        // little endian
+void put_varint(std::string& into, uint64_t value);  // LEB128
+void put_signed(std::string& into, int64_t value);  // zigzag, then LEB128
+void put_text(std::string& into, std::string_view text);  // varint length, bytes
+void put_fixed64(std::string& into, uint64_t value);  // little endian
 // One byte s, then: s = 0 … 9: signed varint m, the value is m / 10^s exactly as a double; s = 255: the 8 bytes of the double.
 void put_number(std::string& into, double value);
 
@@ -32,7 +32,10 @@ class Taker {
 
   bool ok() const { return ok_; }
   bool done() const { return ok_ && at_ == end_; }  // everything read, nothing left
-  void refuse() { ok_ = false; at_ = end_; }        // what was read makes no sense
+  void refuse() {
+    ok_ = false;
+    at_ = end_;
+  }  // what was read makes no sense
 
  private:
   const std::byte* at_;

@@ -37,8 +37,9 @@ TEST(Bytes, varints_come_back_at_every_width) {
 }
 
 TEST(Bytes, a_varint_that_is_too_long_or_longer_than_needed_is_refused) {
-  for (const std::string& bytes : {std::string("\x80"), std::string("\x80\x00", 2), std::string("\xff\xff\xff\xff\xff\xff\xff\xff\xff\x02"),
-                                  std::string("\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01")}) {
+  for (const std::string& bytes :
+       {std::string("\x80"), std::string("\x80\x00", 2), std::string("\xff\xff\xff\xff\xff\xff\xff\xff\xff\x02"),
+        std::string("\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01")}) {
     Taker taker(as_bytes(bytes));
     EXPECT_EQ(taker.varint(), 0u);
     EXPECT_FALSE(taker.ok());
@@ -59,9 +60,26 @@ TEST(Bytes, a_text_that_claims_more_than_there_is_gives_nothing) {
 
 TEST(Bytes, every_double_comes_back_bit_for_bit) {
   using limits = std::numeric_limits<double>;
-  for (const double value : {0.0, -0.0, 1.0, -1.0, 0.1, 41.1579, -8.629105, 1e9, 1e15, 1e16, 1e22, 9007199254740993.0,
-                             9007199.254740993, limits::max(), limits::lowest(), limits::min(), limits::denorm_min(),
-                             limits::infinity(), -limits::infinity(), limits::quiet_NaN()})
+  for (const double value : {0.0,
+                             -0.0,
+                             1.0,
+                             -1.0,
+                             0.1,
+                             41.1579,
+                             -8.629105,
+                             1e9,
+                             1e15,
+                             1e16,
+                             1e22,
+                             9007199254740993.0,
+                             9007199.254740993,
+                             limits::max(),
+                             limits::lowest(),
+                             limits::min(),
+                             limits::denorm_min(),
+                             limits::infinity(),
+                             -limits::infinity(),
+                             limits::quiet_NaN()})
     EXPECT_EQ(std::bit_cast<uint64_t>(through_bytes(value)), std::bit_cast<uint64_t>(value)) << value;
   const uint64_t seed = random_seed();
   SCOPED_TRACE("seed " + std::to_string(seed));

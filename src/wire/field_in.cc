@@ -7,7 +7,8 @@
 namespace waybill::wire {
 namespace {
 
-constexpr std::string_view id_expected = "expected a text of 1 to 128 bytes without control characters, or a whole number";
+constexpr std::string_view id_expected =
+    "expected a text of 1 to 128 bytes without control characters, or a whole number";
 static_assert(id_bytes_max == 128);
 
 bool has_control(std::string_view text) {

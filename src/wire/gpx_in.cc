@@ -24,8 +24,10 @@ std::string_view value_of(const pugi::xml_node& point, std::string_view name) {
 void write_number(JsonWriter& writer, std::string_view name, std::string_view value) {
   if (value.empty()) return;
   writer.key(name);
-  if (is_json_number(value)) writer.raw(value);
-  else writer.text(value);
+  if (is_json_number(value))
+    writer.raw(value);
+  else
+    writer.text(value);
 }
 
 std::string point_to_json(const pugi::xml_node& point, std::string_view time, std::string_view name) {
@@ -45,7 +47,8 @@ std::string point_to_json(const pugi::xml_node& point, std::string_view time, st
 Result<std::vector<std::string>> gpx_to_json(std::string_view gpx, const std::string& fallback_name) {
   pugi::xml_document document;
   const pugi::xml_parse_result result = document.load_buffer(gpx.data(), gpx.size());
-  if (!result) return fail(Code::invalid, "GPX: at byte " + std::to_string(result.offset) + ": " + result.description());
+  if (!result)
+    return fail(Code::invalid, "GPX: at byte " + std::to_string(result.offset) + ": " + result.description());
   const pugi::xml_node root = document.document_element();
   if (local_name(root) != "gpx") return fail(Code::invalid, "GPX: the document is not a gpx");
   std::vector<std::string> points;

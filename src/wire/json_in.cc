@@ -19,7 +19,8 @@ std::unexpected<Error> too_many() {
 }
 
 // How one item of the body becomes a value; false where fields.failure() says why not.
-bool read_item(std::string_view object, const InputOptions& options, size_t number, FieldReader& fields, Location& into) {
+bool read_item(std::string_view object, const InputOptions& options, size_t number, FieldReader& fields,
+               Location& into) {
   return read_location(object, LocationNeeds::order_or_deliverer, options, number, fields, into);
 }
 bool read_item(std::string_view object, const InputOptions& options, size_t number, FieldReader& fields,
@@ -31,7 +32,8 @@ bool read_item(std::string_view object, const InputOptions& options, size_t numb
 template <class T>
 class Collector {
  public:
-  explicit Collector(const InputOptions& options) : options_(options), fields_(options.naive_offset, NumberForm::json) {}
+  explicit Collector(const InputOptions& options)
+      : options_(options), fields_(options.naive_offset, NumberForm::json) {}
 
   bool full() const { return items_.size() == items_max; }
   void take(std::string_view object) {
@@ -82,8 +84,10 @@ Result<Items<T>> from_lines(std::string_view body, JsonChecker& checker, const I
     body.remove_prefix(std::min(end + 1, body.size()));
     if (line.empty()) continue;
     if (items.full()) return too_many();
-    if (const Result<void> checked = checker.check(line); checked) items.take(line);
-    else items.fail_item(checked.error().message, std::string(line));
+    if (const Result<void> checked = checker.check(line); checked)
+      items.take(line);
+    else
+      items.fail_item(checked.error().message, std::string(line));
   }
   return items.done();
 }
@@ -95,8 +99,10 @@ Result<Items<T>> from_csv(std::string_view body, const InputOptions& options) {
   const CsvColumns columns(csv.header, {});
   Collector<T> items(options);
   for (const CsvRow& row : csv.rows) {
-    if (const Result<std::string> object = columns.to_json(row); object) items.take(*object);
-    else items.fail_item("CSV: the row " + object.error().message, csv_line(row));
+    if (const Result<std::string> object = columns.to_json(row); object)
+      items.take(*object);
+    else
+      items.fail_item("CSV: the row " + object.error().message, csv_line(row));
   }
   return items.done();
 }
@@ -133,8 +139,8 @@ Result<Items<OrderCommand>> InputParser::orders(std::string_view body, BodyForm 
   return from_body<OrderCommand>(body, form, buffers_->checker, options);
 }
 
-Result<std::variant<OrderCommand, ItemFailure>> InputParser::order_command(OrderCommand::Kind kind, const OrderId& order,
-                                                                           std::string_view body,
+Result<std::variant<OrderCommand, ItemFailure>> InputParser::order_command(OrderCommand::Kind kind,
+                                                                           const OrderId& order, std::string_view body,
                                                                            const InputOptions& options) {
   std::string_view object = json_trimmed(without_mark(body));
   if (object.empty()) object = "{}";
@@ -147,7 +153,8 @@ Result<std::variant<OrderCommand, ItemFailure>> InputParser::order_command(Order
   return command;
 }
 
-Result<std::variant<Location, ItemFailure>> InputParser::first_system(std::string_view body, const InputOptions& options) {
+Result<std::variant<Location, ItemFailure>> InputParser::first_system(std::string_view body,
+                                                                      const InputOptions& options) {
   std::string_view object = json_trimmed(without_mark(body));
   if (object.empty()) return fail(Code::invalid, "JSON: the body is empty");
   TRY(buffers_->checker.check(object));

@@ -17,9 +17,9 @@
 namespace waybill::wire {
 
 struct ItemFailure {
-  std::string field;   // empty where it is the item as a whole
+  std::string field;  // empty where it is the item as a whole
   std::string reason;  // what was expected there
-  std::string raw;     // the item as it came; of a CSV row its JSON object, or its line where it cannot be one
+  std::string raw;  // the item as it came; of a CSV row its JSON object, or its line where it cannot be one
   bool missing = false;  // JSON was fine, a required field is not there (422 where the item is all there is)
 
   bool operator==(const ItemFailure&) const = default;
@@ -30,15 +30,15 @@ template <class T>
 using Items = std::vector<std::variant<T, ItemFailure>>;
 
 struct InputOptions {
-  Duration naive_offset{};     // of timestamps without a zone: local minus UTC
-  Time received_at{};          // stamped into what is read
-  std::string idempotency_key; // with "#" and the item's number, from 0, it is the client id of an item without one
+  Duration naive_offset{};  // of timestamps without a zone: local minus UTC
+  Time received_at{};  // stamped into what is read
+  std::string idempotency_key;  // with "#" and the item's number, from 0, it is the client id of an item without one
 };
 
 enum class BodyForm { json, ndjson, csv };  // json: one object or an array
 
 inline constexpr size_t attributes_bytes_max = 16 << 10;  // of one item: more makes it invalid
-inline constexpr size_t items_max = 100'000;              // of one body: more makes it invalid as a whole
+inline constexpr size_t items_max = 100'000;  // of one body: more makes it invalid as a whole
 
 class InputParser {
  public:

@@ -30,8 +30,8 @@ bool is_added(std::string_view name) { return name == "position" || name == "rec
 
 void write_attributes(JsonWriter& writer, std::string_view attributes, const LocationExtras& extras) {
   if (extras.position.empty() || (attributes.find("position") == std::string_view::npos &&
-                         attributes.find("received_at") == std::string_view::npos &&
-                         attributes.find("ahead") == std::string_view::npos)) {
+                                  attributes.find("received_at") == std::string_view::npos &&
+                                  attributes.find("ahead") == std::string_view::npos)) {
     writer.members(attributes);
     return;
   }
@@ -78,8 +78,10 @@ JsonWriter& JsonWriter::raw(std::string_view json) {
 }
 
 JsonWriter& JsonWriter::text(std::string_view value) {
-  if (is_utf8(value)) state_->string(value);
-  else state_->string(made_utf8(value));
+  if (is_utf8(value))
+    state_->string(value);
+  else
+    state_->string(made_utf8(value));
   return *this;
 }
 
@@ -143,16 +145,20 @@ void write_location(JsonWriter& writer, const Location& location, const Location
 
 void write_first_system(JsonWriter& writer, const Location& location, Duration naive_offset) {
   const auto id_or_null = [&](const auto& id) {
-    if (id) writer.id(*id);
-    else writer.null();
+    if (id)
+      writer.id(*id);
+    else
+      writer.null();
   };
   writer.begin_object().key("order_id");
   id_or_null(location.order);
   writer.key("deliverer_id");
   id_or_null(location.deliverer);
   writer.key("delivery_state");
-  if (location.state == DeliveryState::none) writer.null();
-  else writer.text(to_string(location.state));
+  if (location.state == DeliveryState::none)
+    writer.null();
+  else
+    writer.text(to_string(location.state));
   writer.key("timestamp").text(format_time_as_sent(location.fix_time, location.fix_form, naive_offset));
   writer.key("latitude").number(location.latitude).key("longitude").number(location.longitude);
   writer.end_object();

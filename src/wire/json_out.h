@@ -25,10 +25,12 @@ class JsonWriter {
   JsonWriter& integer(int64_t value);
   JsonWriter& boolean(bool value);
   JsonWriter& null();
-  JsonWriter& raw(std::string_view json);           // a value that is JSON text already
-  JsonWriter& members(std::string_view object);     // the members of a JSON object's text, into the open object
+  JsonWriter& raw(std::string_view json);  // a value that is JSON text already
+  JsonWriter& members(std::string_view object);  // the members of a JSON object's text, into the open object
   template <class Tag>
-  JsonWriter& id(const Id<Tag>& id) { return id_text(id.text, id.integer); }
+  JsonWriter& id(const Id<Tag>& id) {
+    return id_text(id.text, id.integer);
+  }
   JsonWriter& time(Time value) { return time(value, {}); }
   JsonWriter& time(Time value, TimeForm form);
 

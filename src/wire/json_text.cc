@@ -81,8 +81,8 @@ Result<void> check_by_grammar(std::string_view text) {
   if (handler.depth > json_depth_max)
     return fail(Code::invalid, "JSON: nested deeper than " + std::to_string(json_depth_max));
   if (!result)
-    return fail(Code::invalid, "JSON: at byte " + std::to_string(result.Offset()) + ": " +
-                                   rapidjson::GetParseError_En(result.Code()));
+    return fail(Code::invalid,
+                "JSON: at byte " + std::to_string(result.Offset()) + ": " + rapidjson::GetParseError_En(result.Code()));
   // The reader takes a zero byte for the end.
   if (text.find('\0') != std::string_view::npos)
     return fail(Code::invalid, "JSON: at byte " + std::to_string(text.find('\0')) + ": a zero byte");
@@ -204,8 +204,10 @@ std::string made_utf8(std::string_view text) {
   std::string made;
   while (!text.empty()) {
     const size_t bytes = character_bytes(text);
-    if (bytes == 0) made += "\xef\xbf\xbd";
-    else made.append(text.substr(0, bytes));
+    if (bytes == 0)
+      made += "\xef\xbf\xbd";
+    else
+      made.append(text.substr(0, bytes));
     text.remove_prefix(std::max<size_t>(bytes, 1));
   }
   return made;

@@ -61,7 +61,8 @@ IdType take_id(Taker& from, bool integer) {
 
 uint64_t flags_of(const Location& location) {
   using namespace location_flag;
-  return flag_if(location.order.has_value(), order) | flag_if(location.order && location.order->integer, order_integer) |
+  return flag_if(location.order.has_value(), order) |
+         flag_if(location.order && location.order->integer, order_integer) |
          flag_if(location.deliverer.has_value(), deliverer) |
          flag_if(location.deliverer && location.deliverer->integer, deliverer_integer) |
          static_cast<uint64_t>(location.state) << state_shift |
@@ -244,7 +245,8 @@ void encode_record(const Record& record, std::string& into) {
 Result<Record> decode_record(Bytes bytes) {
   Taker from(bytes);
   const auto checked = [&](auto value) -> Result<Record> {
-    if (!from.done()) return fail(Code::corrupt, "decode_record: " + std::to_string(bytes.size()) + " bytes are not a record");
+    if (!from.done())
+      return fail(Code::corrupt, "decode_record: " + std::to_string(bytes.size()) + " bytes are not a record");
     return Record(std::move(value));
   };
   const uint8_t type = from.byte();

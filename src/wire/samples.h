@@ -84,7 +84,8 @@ inline OrderCommand sample_command(Random& random) {
   if (random.chance(0.2)) {
     command.assignments.emplace();
     for (uint64_t left = random.below(4); left > 0; --left) {
-      Assignment assignment{.deliverer = sample_id<DelivererId>(random), .from = sample_time(random), .to = std::nullopt};
+      Assignment assignment{
+          .deliverer = sample_id<DelivererId>(random), .from = sample_time(random), .to = std::nullopt};
       if (random.chance(0.7)) assignment.to = sample_time(random);
       command.assignments->push_back(assignment);
     }

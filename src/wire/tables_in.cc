@@ -16,13 +16,15 @@ constexpr size_t piece_bytes = 64 << 10;
 constexpr std::string_view destination_prefix = "destination_";
 
 constexpr std::array<std::string_view, 13> numeric_columns = {
-    "latitude", "longitude", "speed",    "accuracy", "altitude",    "heading",  "timestamp",
+    "latitude", "longitude", "speed",    "accuracy",    "altitude",    "heading",    "timestamp",
     "sent_at",  "at",        "sequence", "assigned_at", "promised_at", "received_at"};
 constexpr std::array<std::string_view, 2> numeric_in_destination = {"latitude", "longitude"};
 
 void write_field(JsonWriter& writer, std::string_view field, bool numeric) {
-  if (numeric && is_json_number(field)) writer.raw(field);
-  else writer.text(field);
+  if (numeric && is_json_number(field))
+    writer.raw(field);
+  else
+    writer.text(field);
 }
 
 }  // namespace
@@ -55,8 +57,10 @@ struct CsvReader::State {
 
   static void on_field(void* bytes, size_t size, void* state) {
     auto& self = *static_cast<State*>(state);
-    if (self.row.size() == csv_fields_max) self.too_many = true;
-    else self.row.emplace_back(static_cast<const char*>(bytes), size);
+    if (self.row.size() == csv_fields_max)
+      self.too_many = true;
+    else
+      self.row.emplace_back(static_cast<const char*>(bytes), size);
   }
   static void on_row(int, void* state) {
     auto& self = *static_cast<State*>(state);
@@ -115,7 +119,8 @@ CsvColumns::CsvColumns(const CsvRow& header, const std::map<std::string, std::st
 
 Result<std::string> CsvColumns::to_json(const CsvRow& row) const {
   if (row.size() > columns_.size())
-    return fail(Code::invalid, "has " + std::to_string(row.size()) + " fields, the header " + std::to_string(columns_.size()));
+    return fail(Code::invalid,
+                "has " + std::to_string(row.size()) + " fields, the header " + std::to_string(columns_.size()));
   JsonWriter writer;
   bool has_destination = false;
   writer.begin_object();

@@ -28,7 +28,7 @@ class CsvReader {
   CsvReader();
   ~CsvReader();
   Result<void> feed(std::string_view piece, std::vector<CsvRow>& rows);  // appends the rows that are whole by now
-  Result<void> end(std::vector<CsvRow>& rows);                          // the last one, where it has no line break
+  Result<void> end(std::vector<CsvRow>& rows);  // the last one, where it has no line break
 
  private:
   struct State;

@@ -25,13 +25,15 @@ TEST(TrackOut, writes_geojson_with_longitude_first_and_the_times_beside) {
 }
 
 TEST(TrackOut, writes_a_point_for_one_location_and_no_geometry_for_none) {
-  EXPECT_NE(track_geojson("o1", std::vector{fix(41.15, -8.61, 0)}).find(R"("type":"Point","coordinates":[-8.61,41.15])"),
-            std::string::npos);
+  EXPECT_NE(
+      track_geojson("o1", std::vector{fix(41.15, -8.61, 0)}).find(R"("type":"Point","coordinates":[-8.61,41.15])"),
+      std::string::npos);
   EXPECT_NE(track_geojson("o1", {}).find(R"("geometry":null)"), std::string::npos);
 }
 
 TEST(TrackOut, begins_a_new_gpx_segment_after_a_gap) {
-  const std::string gpx = track_gpx("<o&1>", std::vector{fix(41.15, -8.61, 0), fix(41.16, -8.62, 5), fix(41.17, -8.63, 11)});
+  const std::string gpx =
+      track_gpx("<o&1>", std::vector{fix(41.15, -8.61, 0), fix(41.16, -8.62, 5), fix(41.17, -8.63, 11)});
   size_t segments = 0;
   for (size_t at = gpx.find("<trkseg>"); at != std::string::npos; at = gpx.find("<trkseg>", at + 1)) ++segments;
   EXPECT_EQ(segments, 2u);

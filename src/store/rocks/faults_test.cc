@@ -38,7 +38,8 @@ std::string expected_of(const std::vector<Entry>& log) {
 enum class Then { power_cut, go_on };
 
 // Whether the fault was met.
-bool run(const std::vector<Entry>& log, const std::string& expected, uint64_t n, Code code, Failing failing, Then then) {
+bool run(const std::vector<Entry>& log, const std::string& expected, uint64_t n, Code code, Failing failing,
+         Then then) {
   SCOPED_TRACE("operation " + std::to_string(n) + " fails with " + std::string(to_string(code)));
   const auto files = simulated_disk(n);
   files->fail_at(n, code, failing);
@@ -48,7 +49,8 @@ bool run(const std::vector<Entry>& log, const std::string& expected, uint64_t n,
     const auto carried = carry(**opened, log, durable);
     if (!carried) {
       // A disk that was full for one write only may be seen as not full when the error arrives.
-      EXPECT_TRUE(carried.error().code == code || (failing == Failing::once && carried.error().code == Code::unavailable))
+      EXPECT_TRUE(carried.error().code == code ||
+                  (failing == Failing::once && carried.error().code == Code::unavailable))
           << carried.error().message;
       if (then == Then::go_on) {
         files->fail_no_more();
@@ -79,8 +81,8 @@ TEST(RocksFaults, the_nth_operation_on_the_disk_fails_and_the_books_are_equal) {
   const std::string expected = expected_of(log);
   // The first ones, then every 13th: the whole sweep is for hours.
   uint64_t n = 1, runs = 0;
-  for (; run(log, expected, n, n % 2 ? Code::unavailable : Code::overloaded, n % 3 ? Failing::once : Failing::from_then_on,
-             n % 5 ? Then::go_on : Then::power_cut) &&
+  for (; run(log, expected, n, n % 2 ? Code::unavailable : Code::overloaded,
+             n % 3 ? Failing::once : Failing::from_then_on, n % 5 ? Then::go_on : Then::power_cut) &&
          !HasFailure();
        n += n < 4 ? 1 : 13)
     ++runs;

@@ -13,7 +13,11 @@ namespace waybill::store {
 inline constexpr uint64_t small_bytes = 4 << 20;
 
 inline RocksOptions small(const std::string& folder, Access access = Access::read_write) {
-  return {.folder = folder, .cache_bytes_max = small_bytes, .write_buffer_bytes_max = small_bytes, .open_files_max = 64, .access = access};
+  return {.folder = folder,
+          .cache_bytes_max = small_bytes,
+          .write_buffer_bytes_max = small_bytes,
+          .open_files_max = 64,
+          .access = access};
 }
 
 // With /data made durable, as whoever makes the data folder does.

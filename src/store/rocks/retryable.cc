@@ -77,7 +77,9 @@ class RetryableFolder final : public FSDirectory {
                                const DirFsyncOptions& reason) override {
     return retryable(folder_->FsyncWithDirOptions(options, context, reason), state_);
   }
-  IOStatus Close(const IOOptions& options, IODebugContext* context) override { return folder_->Close(options, context); }
+  IOStatus Close(const IOOptions& options, IODebugContext* context) override {
+    return folder_->Close(options, context);
+  }
   size_t GetUniqueId(char* id, size_t bytes_max) const override { return folder_->GetUniqueId(id, bytes_max); }
 
  private:

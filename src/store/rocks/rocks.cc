@@ -40,10 +40,12 @@ Error to_error(const Status& status) {
   if (status.IsCorruption()) code = Code::corrupt;
   if (status.IsPathNotFound() || status.IsNotFound()) code = Code::not_found;
   if (status.IsBusy()) code = Code::conflict;
-  if (status.IsIncomplete() || status.IsNoSpace() || status.IsTryAgain() || status.IsMemoryLimit()) code = Code::overloaded;
+  if (status.IsIncomplete() || status.IsNoSpace() || status.IsTryAgain() || status.IsMemoryLimit())
+    code = Code::overloaded;
   const std::string text = status.ToString();
   // The system's file system has no status of its own for a lock that is held.
-  if (text.find("lock hold by current process") != std::string::npos || text.find("While lock file") != std::string::npos)
+  if (text.find("lock hold by current process") != std::string::npos ||
+      text.find("While lock file") != std::string::npos)
     code = Code::conflict;
   return {code, "RocksDB: " + text};
 }
@@ -61,7 +63,9 @@ class OurLog final : public rocksdb::Logger {
     std::vsnprintf(text.data(), text.size(), format, arguments);
     log::warning("RocksDB", {{"says", std::string_view(text.data())}});
   }
-  void Logv(const char* format, va_list arguments) override { Logv(rocksdb::InfoLogLevel::INFO_LEVEL, format, arguments); }
+  void Logv(const char* format, va_list arguments) override {
+    Logv(rocksdb::InfoLogLevel::INFO_LEVEL, format, arguments);
+  }
 };
 
 class RocksBatch final : public Batch {
@@ -189,7 +193,8 @@ class RocksTables final : public Tables {
     return attempt([&] {
       rocksdb::FlushOptions options;
       options.wait = true;
-      options.allow_write_stall = true;  // writers are told overloaded meanwhile; the flush itself must not wait for calm
+      options.allow_write_stall =
+          true;  // writers are told overloaded meanwhile; the flush itself must not wait for calm
       return db_->Flush(options, tables_);
     });
   }
@@ -205,7 +210,8 @@ class RocksTables final : public Tables {
       return tables_.get(table, key, value, snapshot_);
     }
     std::unique_ptr<Cursor> cursor(Table table, std::string_view prefix) const override {
-      return std::make_unique<RocksCursor>(*tables_.db_, tables_.tables_[static_cast<size_t>(table)], snapshot_, prefix);
+      return std::make_unique<RocksCursor>(*tables_.db_, tables_.tables_[static_cast<size_t>(table)], snapshot_,
+                                           prefix);
     }
 
    private:
@@ -336,7 +342,8 @@ Result<void> check_tables(const rocksdb::DBOptions& database, const RocksOptions
   if (!listed.ok()) return fail_of(listed);
   for (const std::string& name : names)
     if (std::ranges::find(table_names, name) == table_names.end())
-      return fail(Code::invalid, "the store has a table " + name + " that this version does not know: use the newer version that wrote it");
+      return fail(Code::invalid, "the store has a table " + name +
+                                     " that this version does not know: use the newer version that wrote it");
   return {};
 }
 

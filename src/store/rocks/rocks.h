@@ -22,10 +22,10 @@ namespace waybill::store {
 enum class Access { read_write, read_only };
 
 struct RocksOptions {
-  std::string folder;                           // made where missing, not its parents
-  uint64_t cache_bytes_max = 64 << 20;          // blocks, indexes and filters that were read
-  uint64_t write_buffer_bytes_max = 64 << 20;   // rows in memory that are not in files yet; as much again while flushing
-  int open_files_max = 512;                     // of a read_write store
+  std::string folder;  // made where missing, not its parents
+  uint64_t cache_bytes_max = 64 << 20;  // blocks, indexes and filters that were read
+  uint64_t write_buffer_bytes_max = 64 << 20;  // rows in memory that are not in files yet; as much again while flushing
+  int open_files_max = 512;  // of a read_write store
   Access access = Access::read_write;
 };
 

@@ -13,7 +13,8 @@ std::vector<Entry> locations(uint64_t from, uint64_t count) {
   std::vector<Entry> entries;
   for (uint64_t offset = from; offset < from + count; ++offset)
     entries.push_back({.offset = offset,
-                       .record = seen(offset % 2 ? std::optional<std::string>("A") : std::nullopt, "d1", static_cast<int64_t>(offset)),
+                       .record = seen(offset % 2 ? std::optional<std::string>("A") : std::nullopt, "d1",
+                                      static_cast<int64_t>(offset)),
                        .undecoded = {}});
   return entries;
 }
@@ -52,7 +53,9 @@ TEST(RocksStore, a_second_writer_is_refused) {
 
 TEST(RocksStore, a_newer_format_is_refused) {
   const Folder folder;
-  { ASSERT_TRUE(open_rocks_store(small(folder.store()), system_files())); }
+  {
+    ASSERT_TRUE(open_rocks_store(small(folder.store()), system_files()));
+  }
   {
     std::vector<std::string> names;
     ASSERT_TRUE(rocksdb::DB::ListColumnFamilies({}, folder.store(), &names).ok());
