@@ -6,6 +6,7 @@
 #include <thread>
 
 #include "app/assets.h"
+#include "app/serving.h"
 #include "app/simulate.h"
 #include "app/version.h"
 #include "app/wiring.h"
@@ -141,6 +142,7 @@ Result<void> run_platform(const PlatformOptions& options, std::stop_token stop) 
   if (!config.port_file.empty())
     TRY(write_file_atomically(system_files(), config.port_file, std::to_string(server->port()) + "\n"));
   const std::string url = base_url(config, server->port());
+  TRY(say_serving(config.data, url));
   greet(config, url, options.demo);
   std::jthread driving;
   if (options.demo == Demo::yes)
@@ -155,6 +157,7 @@ Result<void> run_platform(const PlatformOptions& options, std::stop_token stop) 
     driving.join();
   }
   server->stop(stop_wait_max);
+  say_stopped(config.data);
   subscribing.request_stop();
   subscribing.join();
   keeping.request_stop();
