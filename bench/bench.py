@@ -254,7 +254,7 @@ def main():
                 server.stop()
         books = subprocess.run([WAYBILL, "verify", "--data", folder / "data"], capture_output=True, text=True)
         text = HEAD.format(command=" ".join(sys.argv[1:]), rounds=asked.rounds, seconds=asked.seconds,
-                           machine=machine(folder), version=said_by(str(WAYBILL), "version"), commit=commit(),
+                           machine=machine(folder), version=said_by(str(WAYBILL), "version").replace("\n", ", "), commit=commit(),
                            date=datetime.date.today().isoformat(),
                            books="balances" if books.returncode == 0 else f"**fails**: {books.stdout}{books.stderr}")
     asked.results.write_text(text + "\n".join(rows) + "\n")
