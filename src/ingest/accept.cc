@@ -11,6 +11,7 @@ Acceptor::Acceptor(journal::Journal& journal, Metrics& metrics)
       commands_(metrics.counter("waybill_ingest_accepted_total", "records taken into custody", {{"kind", "order"}})),
       quarantined_(
           metrics.counter("waybill_ingest_accepted_total", "records taken into custody", {{"kind", "quarantined"}})),
+      grants_(metrics.counter("waybill_ingest_accepted_total", "records taken into custody", {{"kind", "grant"}})),
       rejected_(metrics.counter("waybill_ingest_rejected_total", "items answered other than 2xx, not kept")) {}
 
 Result<journal::Appended> Acceptor::accept(std::span<const wire::Record> records) {
@@ -28,6 +29,7 @@ Result<journal::Appended> Acceptor::accept(std::span<const wire::Record> records
   locations_.add(counts[0]);
   commands_.add(counts[1]);
   quarantined_.add(counts[2]);
+  grants_.add(counts[3]);
   return appended;
 }
 

@@ -27,6 +27,7 @@ class Acceptor {
   Counter& locations_;
   Counter& commands_;
   Counter& quarantined_;
+  Counter& grants_;
   Counter& rejected_;
 };
 

@@ -62,11 +62,12 @@ Result<Recount> recount_rows(const View& view) {
     recount.locations_and_commands.add(event_id_of(kept.location));
     return {};
   }));
-  TRY(each(Table::command, [&](std::string_view row) -> Result<void> {
-    TRY_LET(const wire::Record record, wire::decode_record(as_bytes(row)));
-    recount.locations_and_commands.add(wire::event_id_of(record));
-    return {};
-  }));
+  for (const Table table : {Table::command, Table::grant})
+    TRY(each(table, [&](std::string_view row) -> Result<void> {
+      TRY_LET(const wire::Record record, wire::decode_record(as_bytes(row)));
+      recount.locations_and_commands.add(wire::event_id_of(record));
+      return {};
+    }));
   TRY(each(Table::quarantine, [&](std::string_view row) -> Result<void> {
     TRY_LET(const QuarantineValue value, decode_quarantine(row));
     recount.quarantined.add(value.id);

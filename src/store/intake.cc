@@ -113,6 +113,13 @@ Result<void> Intake::take(const Entry& entry) {
     }
     return take_command(entry.offset, *command);
   }
+  if (const auto* grant = std::get_if<Grant>(&*entry.record)) {
+    if (const std::string_view reason = misfit(*grant); !reason.empty())
+      quarantine_record(entry, reason, grant->at);
+    else
+      take_grant(entry.offset, *grant);
+    return {};
+  }
   quarantine(entry.offset, wire::event_id_of(*entry.record), std::get<wire::Quarantined>(*entry.record));
   return {};
 }
@@ -296,6 +303,14 @@ Result<void> Intake::take_command(uint64_t offset, const OrderCommand& command) 
   }
   count(offset, Outcome::stored, id);
   return {};
+}
+
+void Intake::take_grant(uint64_t offset, const Grant& grant) {
+  const wire::Record record = grant;
+  row_.clear();
+  wire::encode_record(record, row_);
+  batch_->put(Table::grant, grant_key(grant.kind, grant.id, offset), row_);
+  count(offset, Outcome::stored, wire::event_id_of(record));
 }
 
 void Intake::move_updated(char kind, std::string_view id, Time updated_at, std::optional<uint32_t>& minute) {

@@ -52,6 +52,7 @@ class Intake {
   Result<void> take(const Entry& entry);
   Result<void> take_location(uint64_t offset, const Location& location);
   Result<void> take_command(uint64_t offset, const OrderCommand& command);
+  void take_grant(uint64_t offset, const Grant& grant);
   void quarantine(uint64_t offset, const EventId& id, const wire::Quarantined& what);
   void quarantine_record(const Entry& entry, std::string_view reason, Time received_at);
   void count(uint64_t offset, Outcome outcome, const EventId& id);

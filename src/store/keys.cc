@@ -112,6 +112,14 @@ std::string command_key(std::string_view order, uint64_t offset) {
   return key;
 }
 
+std::string grant_prefix(Grant::Kind kind, std::string_view id) { return static_cast<char>(kind) + id_prefix(id); }
+
+std::string grant_key(Grant::Kind kind, std::string_view id, uint64_t offset) {
+  std::string key = grant_prefix(kind, id);
+  append_be64(key, offset);
+  return key;
+}
+
 std::string updated_key(uint32_t minute, char kind, std::string_view id) {
   std::string key;
   append_be32(key, minute);

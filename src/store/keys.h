@@ -9,6 +9,7 @@
 #include <string>
 #include <string_view>
 
+#include "domain/access.h"
 #include "domain/location.h"
 
 namespace waybill::store {
@@ -50,6 +51,8 @@ std::string command_key(std::string_view order, uint64_t offset);
 std::string updated_key(uint32_t minute, char kind, std::string_view id);
 std::string client_id_prefix(std::string_view client_id);
 std::string client_id_key(std::string_view client_id, const EventId& id);
+std::string grant_prefix(Grant::Kind kind, std::string_view id);
+std::string grant_key(Grant::Kind kind, std::string_view id, uint64_t offset);
 std::string number_key(uint64_t number);  // of quarantine and ledger
 void append_id(std::string& into, const EventId& id);  // 16 bytes BE
 EventId id_of(std::string_view bytes);

@@ -39,6 +39,15 @@ inline OrderCommand random_command(Random& random) {
   return command;
 }
 
+inline Grant random_grant(Random& random) {
+  return {.kind = static_cast<Grant::Kind>(random.below(3)),
+          .id = "g" + std::to_string(random.below(5)),
+          .revoked = random.chance(0.3),
+          .role = static_cast<Role>(random.below(5)),
+          .subject = "s" + std::to_string(random.below(3)),
+          .at = at(static_cast<int64_t>(random.below(600)))};
+}
+
 inline Entry random_entry(Random& random, uint64_t offset) {
   Entry entry{.offset = offset, .record = {}, .undecoded = {}};
   const uint64_t kind = random.below(100);
@@ -50,6 +59,8 @@ inline Entry random_entry(Random& random, uint64_t offset) {
                                      .reason = "r",
                                      .raw = std::to_string(random.below(5)),
                                      .received_at = at(1)};
+  else if (kind < 4)
+    entry.record = random_grant(random);
   else if (kind < 15)
     entry.record = random_command(random);
   else

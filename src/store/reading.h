@@ -16,6 +16,8 @@ Result<TrackPage> read_track(const View& view, const TrackQuery& query);
 Result<OrdersPage> read_orders(const View& view, const OrdersQuery& query);
 Result<std::vector<Found>> find_client_id(const View& view, std::string_view client_id);
 Result<QuarantinePage> read_quarantine(const View& view, uint64_t from, size_t limit);
+Result<std::optional<Access>> read_access(const View& view, Grant::Kind kind, std::string_view id);
+Result<AccessPage> read_accesses(const View& view, const AccessQuery& query);
 Result<std::vector<Ledger>> read_ledgers(const View& view);
 Result<Recount> recount_rows(const View& view);
 

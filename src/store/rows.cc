@@ -356,4 +356,8 @@ std::string_view misfit(const OrderCommand& command) {
   return {};
 }
 
+std::string_view misfit(const Grant& grant) {
+  return fits(OrderId(grant.id)) ? std::string_view() : "the credential's id does not fit";
+}
+
 }  // namespace waybill::store

@@ -79,5 +79,6 @@ Result<Ledger> decode_ledger(std::string_view bytes);
 // 1 … id_bytes_max bytes without control characters, times of a location within the years 1 … 9999.
 std::string_view misfit(const Location& location);
 std::string_view misfit(const OrderCommand& command);
+std::string_view misfit(const Grant& grant);
 
 }  // namespace waybill::store

@@ -103,6 +103,18 @@ struct QuarantinePage {
   uint64_t next = 0;  // offset to go on from; 0 at the end
 };
 
+struct AccessQuery {
+  std::optional<Grant::Kind> kind;
+  size_t limit = 100;  // 1 … accesses_limit_max
+  std::string cursor;
+};
+inline constexpr size_t accesses_limit_max = 1000;
+
+struct AccessPage {
+  std::vector<Access> accesses;  // by kind, then id
+  std::string next_cursor;  // empty at the end
+};
+
 // Offsets behind the last position that is …
 struct Watermarks {
   uint64_t visible = 0;
@@ -127,6 +139,9 @@ class Store {
   virtual Result<OrdersPage> orders(const OrdersQuery& query) const = 0;
   virtual Result<std::vector<Found>> find(const std::string& client_id) const = 0;  // in all scopes
   virtual Result<QuarantinePage> quarantined(uint64_t from, size_t limit) const = 0;
+
+  virtual Result<std::optional<Access>> access(Grant::Kind kind, const std::string& id) const = 0;
+  virtual Result<AccessPage> accesses(const AccessQuery& query) const = 0;
 
   virtual Result<std::vector<Ledger>> ledgers() const = 0;  // ascending, without gaps, up to the visible watermark
   virtual Result<Recount> recount() const = 0;  // reads everything

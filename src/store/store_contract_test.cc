@@ -154,6 +154,9 @@ std::string everything_of(const Store& store) {
   for (const QuarantineRow& row : checked(store.quarantined(0, 100'000)).rows)
     text += "quarantined " + std::to_string(row.offset) + " " + row.what.source + " " + row.what.reason + " " +
             row.what.raw + "\n";
+  for (const Access& access : checked(store.accesses({})).accesses)
+    text += "access " + std::string(to_string(access.given.kind)) + " " + access.given.id + " " + access.given.subject +
+            (access.revoked_at ? " revoked" : "") + "\n";
   for (const Ledger& ledger : checked(store.ledgers()))
     for (const Sum& sum : ledger.by_outcome)
       text += "ledger " + std::to_string(ledger.to) + " " + std::to_string(sum.count) + " " + to_hex(sum.ids) + "\n";

@@ -37,6 +37,12 @@ class TableStore final : public Store {
   Result<QuarantinePage> quarantined(uint64_t from, size_t limit) const override {
     return read_quarantine(*tables_->view(), from, limit);
   }
+  Result<std::optional<Access>> access(Grant::Kind kind, const std::string& id) const override {
+    return read_access(*tables_->view(), kind, id);
+  }
+  Result<AccessPage> accesses(const AccessQuery& query) const override {
+    return read_accesses(*tables_->view(), query);
+  }
   Result<std::vector<Ledger>> ledgers() const override { return read_ledgers(*tables_->view()); }
   Result<Recount> recount() const override { return recount_rows(*tables_->view()); }
 

@@ -30,12 +30,13 @@ enum class Table : uint8_t {
   client_id,
   quarantine,
   ledger,
+  grant,
 };
 
 // By Table. RocksDB calls the one that is always there `default`.
-inline constexpr std::array<std::string_view, 12> table_names = {
-    "default",  "location", "order",   "order_hours", "loose_hours", "deliverer",
-    "assigned", "command",  "updated", "client_id",   "quarantine",  "ledger"};
+inline constexpr std::array<std::string_view, 13> table_names = {
+    "default", "location", "order",     "order_hours", "loose_hours", "deliverer", "assigned",
+    "command", "updated",  "client_id", "quarantine",  "ledger",      "grant"};
 inline constexpr size_t table_count = table_names.size();
 
 class Batch {

@@ -7,7 +7,7 @@
 namespace waybill::wire {
 namespace {
 
-enum class Type : uint8_t { location = 1, order_command = 2, quarantined = 3 };
+enum class Type : uint8_t { location = 1, order_command = 2, quarantined = 3, grant = 4 };
 
 namespace location_flag {
 constexpr uint64_t order = 1 << 0, order_integer = 1 << 1, deliverer = 1 << 2, deliverer_integer = 1 << 3;
@@ -23,6 +23,13 @@ constexpr uint64_t promised_at = 1 << 4, sequence = 1 << 5, at = 1 << 6, assignm
 constexpr uint64_t client_id = 1 << 8, attributes = 1 << 9;
 constexpr uint64_t all = (1 << 10) - 1;
 }  // namespace command_flag
+
+namespace grant_flag {
+constexpr uint64_t revoked = 1 << 0, expires_at = 1 << 4, note = 1 << 5, secret = 1 << 6;
+constexpr unsigned role_shift = 1;
+constexpr uint64_t role_mask = 7;
+constexpr uint64_t all = (1 << 7) - 1;
+}  // namespace grant_flag
 
 namespace assignment_flag {
 constexpr uint8_t integer = 1, has_end = 2, all = 3;
@@ -200,6 +207,43 @@ Quarantined take_quarantined(Taker& from) {
   return quarantined;
 }
 
+void encode(const Grant& grant, std::string& into) {
+  using namespace grant_flag;
+  into.push_back(static_cast<char>(Type::grant));
+  into.push_back(static_cast<char>(grant.kind));
+  put_varint(into, flag_if(grant.revoked, revoked) | static_cast<uint64_t>(grant.role) << role_shift |
+                       flag_if(grant.expires_at.has_value(), expires_at) | flag_if(!grant.note.empty(), note) |
+                       flag_if(!grant.secret.empty(), secret));
+  put_text(into, grant.id);
+  put_text(into, grant.subject);
+  put_time(into, grant.at);
+  put_text(into, grant.by);
+  if (grant.expires_at) put_time(into, *grant.expires_at);
+  if (!grant.note.empty()) put_text(into, grant.note);
+  if (!grant.secret.empty()) put_text(into, grant.secret);
+}
+
+Grant take_grant(Taker& from) {
+  using namespace grant_flag;
+  Grant grant;
+  const uint8_t kind = from.byte();
+  if (kind > static_cast<uint8_t>(Grant::Kind::password)) from.refuse();
+  grant.kind = static_cast<Grant::Kind>(kind & 3);
+  const uint64_t flags = from.varint();
+  const uint64_t role = flags >> role_shift & role_mask;
+  if ((flags & ~all) != 0 || role > static_cast<uint64_t>(Role::admin)) from.refuse();
+  grant.revoked = (flags & revoked) != 0;
+  grant.role = from.ok() ? static_cast<Role>(role) : Role::deliverer;
+  grant.id = take_id<OrderId>(from, false).text;
+  grant.subject = from.text();
+  grant.at = take_time(from);
+  grant.by = from.text();
+  if (flags & expires_at) grant.expires_at = take_time(from);
+  if (flags & note) grant.note = from.text();
+  if (flags & secret) grant.secret = from.text();
+  return grant;
+}
+
 EventId hash_of(std::string_view kind, std::string_view first, std::string_view second = {}) {
   std::string bytes;
   for (const std::string_view text : {kind, first, second}) {
@@ -239,6 +283,7 @@ void encode_record(const Location& location, std::string& into) {
 void encode_record(const Record& record, std::string& into) {
   if (const auto* location = std::get_if<Location>(&record)) return encode_record(*location, into);
   if (const auto* command = std::get_if<OrderCommand>(&record)) return encode(*command, into);
+  if (const auto* grant = std::get_if<Grant>(&record)) return encode(*grant, into);
   encode(std::get<Quarantined>(record), into);
 }
 
@@ -254,6 +299,7 @@ Result<Record> decode_record(Bytes bytes) {
     case Type::location: return checked(take_location(from));
     case Type::order_command: return checked(take_command(from));
     case Type::quarantined: return checked(take_quarantined(from));
+    case Type::grant: return checked(take_grant(from));
   }
   return fail(Code::corrupt, "decode_record: type " + std::to_string(type) + " is not known");
 }
@@ -264,6 +310,7 @@ EventId event_id_of(const Record& record) {
     if (!command->client_id.empty()) return hash_of("client command", command->order.text, command->client_id);
     return hash_of("command", encoded(record));
   }
+  if (std::holds_alternative<Grant>(record)) return hash_of("grant", encoded(record));
   return hash_of("quarantined", encoded(record));
 }
 

@@ -9,6 +9,7 @@
 #include <variant>
 
 #include "base/files.h"
+#include "domain/access.h"
 #include "domain/order.h"
 
 namespace waybill::wire {
@@ -24,7 +25,7 @@ struct Quarantined {
   bool operator==(const Quarantined&) const = default;
 };
 
-using Record = std::variant<Location, OrderCommand, Quarantined>;
+using Record = std::variant<Location, OrderCommand, Quarantined, Grant>;
 
 void encode_record(const Record& record, std::string& into);  // appends
 void encode_record(const Location& location, std::string& into);

@@ -105,10 +105,25 @@ inline Quarantined sample_quarantined(Random& random) {
           .received_at = sample_time(random)};
 }
 
+inline Grant sample_grant(Random& random) {
+  Grant grant{.kind = static_cast<Grant::Kind>(random.below(3)),
+              .id = sample_id<OrderId>(random).text,
+              .revoked = random.chance(0.5),
+              .role = static_cast<Role>(random.below(5)),
+              .subject = sample_text(random, 40),
+              .at = sample_time(random),
+              .by = sample_text(random, 40)};
+  if (random.chance(0.5)) grant.expires_at = sample_time(random);
+  if (random.chance(0.3)) grant.note = sample_text(random, 80);
+  if (random.chance(0.3)) grant.secret = sample_text(random, 80);
+  return grant;
+}
+
 inline Record sample_record(Random& random) {
-  switch (random.below(6)) {
+  switch (random.below(7)) {
     case 0: return sample_command(random);
     case 1: return sample_quarantined(random);
+    case 2: return sample_grant(random);
     default: return sample_location(random);
   }
 }

@@ -1,0 +1,57 @@
+#include "store/reading.h"
+
+namespace waybill::store {
+namespace {
+
+Result<Grant> decode_grant(std::string_view bytes) {
+  TRY_LET(wire::Record record, wire::decode_record(as_bytes(bytes)));
+  if (auto* grant = std::get_if<Grant>(&record)) return std::move(*grant);
+  return fail(Code::corrupt, "store: the bytes of a row are not a grant");
+}
+
+// All that was said of the credential whose rows begin with the prefix; the cursor is behind them then.
+Result<std::optional<Access>> fold(Cursor& rows, std::string_view prefix) {
+  std::optional<Access> access;
+  for (; rows.valid() && rows.key().starts_with(prefix); rows.next()) {
+    TRY_LET(const Grant grant, decode_grant(rows.value()));
+    apply(access, grant);
+  }
+  TRY(rows.status());
+  return access;
+}
+
+}  // namespace
+
+Result<std::optional<Access>> read_access(const View& view, Grant::Kind kind, std::string_view id) {
+  const std::string prefix = grant_prefix(kind, id);
+  const auto rows = view.cursor(Table::grant, prefix);
+  rows->seek(prefix);
+  return fold(*rows, prefix);
+}
+
+Result<AccessPage> read_accesses(const View& view, const AccessQuery& query) {
+  std::string within;
+  if (query.kind) within.push_back(static_cast<char>(*query.kind));
+  const std::string question = "accesses " + within;
+  const auto rows = view.cursor(Table::grant, within);
+  rows->seek(within);
+  if (!query.cursor.empty()) {
+    TRY_LET(const std::string next, take_cursor(question, query.cursor));
+    rows->seek(next);
+  }
+  AccessPage page;
+  while (rows->valid()) {
+    constexpr size_t offset_bytes = 8;
+    const std::string prefix(rows->key().substr(0, rows->key().size() - offset_bytes));
+    if (page.accesses.size() >= query.limit) {
+      page.next_cursor = make_cursor(question, prefix);
+      break;
+    }
+    TRY_LET(std::optional<Access> access, fold(*rows, prefix));
+    if (access) page.accesses.push_back(std::move(*access));
+  }
+  TRY(rows->status());
+  return page;
+}
+
+}  // namespace waybill::store
