@@ -26,6 +26,11 @@ find_package(spdlog REQUIRED)
 find_package(fmt REQUIRED)
 # prometheus-cpp 1.0 (MIT): counters, histograms, text format. Only its core: our own server answers /metrics.
 find_package(prometheus-cpp REQUIRED)
+# libjwt 1.10 (MPL-2.0): JSON Web Tokens, made and checked. OpenSSL 3.0 (Apache-2.0): the keys that it works with.
+pkg_check_modules(libjwt REQUIRED IMPORTED_TARGET libjwt)
+find_package(OpenSSL 3.0 REQUIRED)
+# libsodium 1.0.18 (ISC): argon2id for passwords, random secrets, base64url.
+pkg_check_modules(sodium REQUIRED IMPORTED_TARGET libsodium)
 # zlib 1.2.13 (Zlib), zstd 1.5.4 (BSD-3): Content-Encoding, .gz files.
 find_package(ZLIB REQUIRED)
 pkg_check_modules(zstd REQUIRED IMPORTED_TARGET libzstd)

@@ -123,6 +123,13 @@ class Waybill:
     def last(self, order):
         return self.get(f"/v1/deliverer_location/last/{order}").json()["data"]
 
+    def wait_until(self, condition, seconds_max=30):
+        """What takes a moment by its nature: a credential that was taken back, a file that is read again."""
+        until = time.monotonic() + seconds_max
+        while not condition():
+            assert time.monotonic() < until, f"not within {seconds_max} s"
+            time.sleep(0.05)
+
     def verify(self, *arguments):
         return run("verify", "--data", self.data, *arguments, binary=self.binary)
 

@@ -15,5 +15,7 @@ inline constexpr std::string_view porto_streets_attribution = "© OpenStreetMap 
 std::string_view page_html();
 std::string_view page_css();
 std::string_view page_js();
+std::string_view login_html();
+std::string_view login_js();
 
 }  // namespace waybill::app

@@ -21,9 +21,15 @@ struct SimulateText {
   std::string api = "locations";
 };
 
+// Better in the environment: a command line is seen by everybody on the machine.
+void add_token(CLI::App& command, std::string& into) {
+  command.add_option("--token", into, "token to send with, where the server has keys")->envname("WAYBILL_TOKEN");
+}
+
 void add_simulate_flags(CLI::App& command, SimulateText& text) {
   SimulateOptions& options = text.options;
   command.add_option("--url", options.url, "where waybill listens")->capture_default_str();
+  add_token(command, options.bearer);
   command.add_option("-d", options.interval_s, "seconds between two locations of a courier")->capture_default_str();
   command.add_option("--spread", options.interval_spread_s, "seconds that -d varies, either way")
       ->capture_default_str();
@@ -85,6 +91,7 @@ void add_replay_flags(CLI::App& command, ReplayText& text) {
   command.add_option("--speed", text.speed, "times real time, by the fix times: a number, or max")
       ->capture_default_str();
   command.add_option("--url", options.url, "where waybill listens")->capture_default_str();
+  add_token(command, options.bearer);
   command.add_option("--format", text.form, "of the file; by its name where it is not given")
       ->check(CLI::IsMember({"ndjson", "csv", "gpx"}));
   command.add_option("--map", text.columns, "columns of a CSV file: latitude=lat,timestamp=time,…");

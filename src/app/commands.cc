@@ -4,7 +4,9 @@
 
 #include <cstdio>
 
+#include "app/access_commands.h"
 #include "app/client_commands.h"
+#include "app/config_flags.h"
 #include "app/platform.h"
 #include "app/stop_signal.h"
 #include "app/verify.h"
@@ -15,38 +17,6 @@ namespace {
 
 constexpr int exit_done = 0;
 constexpr int exit_failed = 1;
-
-int failed(const Error& error) {
-  std::fprintf(stderr, "waybill: %s\n", error.message.c_str());
-  return exit_failed;
-}
-
-int done(const Result<void>& result) { return result ? exit_done : failed(result.error()); }
-
-// The settings of app/config.h as flags of a command.
-class ConfigFlags {
- public:
-  explicit ConfigFlags(CLI::App& command) {
-    command.add_option("--config", file_,
-                       "settings file (TOML); waybill.toml of the working folder where it is not given");
-    for (const Setting& setting : settings())
-      command.add_option(setting.flag, given_[setting.name], setting.help + " (" + setting.expects + ")")
-          ->group("Settings")
-          ->type_name("");
-  }
-  Result<LoadedConfig> load() const {
-    std::map<std::string, std::string> flags;
-    for (const auto& [name, value] : given_)
-      if (!value.empty()) flags[name] = value;
-    TRY_LET(LoadedConfig loaded, load_config(file_, flags));
-    log::configure(loaded.config.log_level, loaded.config.log_format);
-    return loaded;
-  }
-
- private:
-  std::string file_;
-  std::map<std::string, std::string> given_;
-};
 
 using Run = std::function<int()>;
 
@@ -114,6 +84,9 @@ constexpr Command commands[] = {
     {"simulate", "couriers that drive on streets and send where they are", add_simulate},
     {"replay", "send the locations of a file: NDJSON, CSV, GPX, also .gz", add_replay},
     {"verify", "do the books of a data folder balance? exits 1 when they do not", add_verify},
+    {"token", "who may come in: make keys, issue, list and revoke tokens", add_token},
+    {"user", "who may log in to the pages with a password", add_user},
+    {"link", "a customer's link to one order", add_link},
     {"config", "the effective settings and where each comes from", add_config},
     {"version", "the version and the formats that it knows", add_version},
 };

@@ -46,6 +46,26 @@ Setting text(std::string name, std::string flag, std::string Config::* member, s
           .show = [=](const Config& config) { return '"' + config.*member + '"'; }};
 }
 
+Setting number_or_off(std::string name, std::string flag, std::optional<uint64_t> Config::* member, uint64_t most,
+                      std::string help) {
+  return {.name = std::move(name),
+          .flag = std::move(flag),
+          .variable = {},
+          .expects = "off, or a whole number from 0 to " + std::to_string(most),
+          .help = std::move(help),
+          .set =
+              [=](Config& config, const std::string& text) {
+                if (text == "off") {
+                  (config.*member).reset();
+                  return true;
+                }
+                return set_number((config.*member).emplace(), text, uint64_t{0}, most);
+              },
+          .show = [=](const Config& config) -> std::string {
+            return config.*member ? std::to_string(*(config.*member)) : "\"off\"";
+          }};
+}
+
 template <class Enum>
 Setting choice(std::string name, std::string flag, Enum Config::* member,
                std::vector<std::pair<std::string, Enum>> choices, std::string help) {
@@ -175,6 +195,35 @@ std::vector<Setting> make_settings() {
       offset_setting(),
       number("stale_after_seconds", "--stale-after-seconds", &Config::stale_after_seconds, 1, 86'400,
              "an order whose last fix is older is called stale"),
+      text("auth.keys", "--auth-keys", &Config::auth_keys, "a folder",
+           "keys that sign and check tokens; `keys` in the data folder where it is not given"),
+      text("auth.jwks", "--auth-jwks", &Config::auth_jwks, "a file or a URL",
+           "key set of another issuer whose tokens count too"),
+      text("auth.issuer", "--auth-issuer", &Config::auth_issuer, "a name", "what that issuer calls itself (`iss`)"),
+      text("auth.audience", "--auth-audience", &Config::auth_audience, "a name",
+           "whom its tokens must be for (`aud`); anybody where it is not given"),
+      text("auth.role_claim", "--auth-role-claim", &Config::auth_role_claim, "a name",
+           "the claim of its tokens that holds one of our roles"),
+      text("http.cors_origins", "--http-cors-origins", &Config::http_cors_origins, "origins with commas between, or *",
+           "pages of these origins may ask this server"),
+      text("http.trusted_proxies", "--http-trusted-proxies", &Config::http_trusted_proxies,
+           "addresses with commas between", "proxies whose X-Forwarded-For is believed"),
+      number("limits.address_per_second", "--limits-address-per-second", &Config::limits_address_per_second, 0,
+             1'000'000, "requests of one address; ten seconds' worth may come at once; beyond it 429; 0: no limit"),
+      number("limits.token_per_second", "--limits-token-per-second", &Config::limits_token_per_second, 0, 1'000'000,
+             "the same of one deliverer's or customer's credential"),
+      number_or_off("privacy.stops_max", "--privacy-stops-max", &Config::privacy_stops_max, 1'000'000,
+                    "customers see the exact place while so many stops or fewer come before theirs"),
+      number_or_off("privacy.metres_max", "--privacy-metres-max", &Config::privacy_metres_max, 1'000'000,
+                    "the same while it is so near, in metres"),
+      number_or_off("privacy.minutes_max", "--privacy-minutes-max", &Config::privacy_minutes_max, 1'000'000,
+                    "the same while it is so near, in estimated minutes"),
+      number("privacy.area_metres", "--privacy-area-metres", &Config::privacy_area_metres, 50, 100'000,
+             "radius of the area that they see otherwise"),
+      number("privacy.trail_minutes", "--privacy-trail-minutes", &Config::privacy_trail_minutes, 0, 1440,
+             "so much of the way that it came they see with an exact place"),
+      number("privacy.after_close_minutes", "--privacy-after-close-minutes", &Config::privacy_after_close_minutes, 0,
+             525'600, "a customer may read an order so long after its end"),
   };
   for (Setting& setting : all) {
     setting.variable = "WAYBILL_" + setting.name;
@@ -243,6 +292,13 @@ std::string Config::host() const {
   uint16_t port = 0;
   split_listen(listen, host, port);
   return host;
+}
+
+std::string Config::keys_folder() const { return auth_keys.empty() ? join_path(data, "keys") : auth_keys; }
+
+bool Config::on_loopback() const {
+  const std::string name = host();
+  return name.starts_with("127.") || name == "::1" || name == "localhost";
 }
 
 uint16_t Config::port() const {

@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <functional>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -34,6 +35,24 @@ struct Config {
   Duration naive_offset{};
   uint64_t stale_after_seconds = 120;
 
+  std::string auth_keys;
+  std::string auth_jwks;
+  std::string auth_issuer;
+  std::string auth_audience;
+  std::string auth_role_claim = "role";
+  std::string http_cors_origins;
+  std::string http_trusted_proxies;
+  uint64_t limits_address_per_second = 0;
+  uint64_t limits_token_per_second = 100;
+  std::optional<uint64_t> privacy_stops_max = 5;
+  std::optional<uint64_t> privacy_metres_max;
+  std::optional<uint64_t> privacy_minutes_max;
+  uint64_t privacy_area_metres = 1000;
+  uint64_t privacy_trail_minutes = 10;
+  uint64_t privacy_after_close_minutes = 60;
+
+  std::string keys_folder() const;  // auth.keys, else `keys` of the data folder
+  bool on_loopback() const;  // nobody but this machine can connect
   std::string host() const;
   uint16_t port() const;
 };

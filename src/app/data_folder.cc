@@ -36,7 +36,7 @@ Result<DataFolder> open_data_folder(const std::string& path, Files& files) {
   } else {
     TRY_LET(const auto content, files.list(path));
     for (const FileInfo& file : content)
-      if (file.name != "LOCK" && file.name != "FORMAT.tmp")
+      if (file.name != "LOCK" && file.name != "FORMAT.tmp" && file.name != "keys")
         return fail(Code::invalid, path + " holds '" + file.name +
                                        "' but no FORMAT: it is not a data folder of waybill, choose an empty one");
     TRY(write_file_atomically(files, format_path, format_line()));

@@ -52,9 +52,11 @@ class CurlClient final : public HttpClient {
 
   Result<HttpAnswer> get(const HttpRequest& request) override { return perform(request, Method::get); }
   Result<HttpAnswer> post(const HttpRequest& request) override { return perform(request, Method::post); }
+  Result<HttpAnswer> put(const HttpRequest& request) override { return perform(request, Method::put); }
+  Result<HttpAnswer> remove(const HttpRequest& request) override { return perform(request, Method::remove); }
 
  private:
-  enum class Method { get, post };
+  enum class Method { get, post, put, remove };
 
   Result<HttpAnswer> perform(const HttpRequest& request, Method method) {
     CURL* curl = handle_.get();
@@ -75,7 +77,9 @@ class CurlClient final : public HttpClient {
     curl_easy_setopt(curl, CURLOPT_NOPROGRESS, 0L);
     curl_easy_setopt(curl, CURLOPT_XFERINFOFUNCTION, stop_asked);
     curl_easy_setopt(curl, CURLOPT_XFERINFODATA, &options_.stop);
-    if (method == Method::post) {
+    if (method == Method::put) curl_easy_setopt(curl, CURLOPT_CUSTOMREQUEST, "PUT");
+    if (method == Method::remove) curl_easy_setopt(curl, CURLOPT_CUSTOMREQUEST, "DELETE");
+    if (method == Method::post || method == Method::put) {
       curl_easy_setopt(curl, CURLOPT_POST, 1L);
       curl_easy_setopt(curl, CURLOPT_POSTFIELDS, request.body.data() == nullptr ? "" : request.body.data());
       curl_easy_setopt(curl, CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(request.body.size()));

@@ -46,6 +46,8 @@ class HttpClient {
   virtual ~HttpClient() = default;
   virtual Result<HttpAnswer> get(const HttpRequest& request) = 0;
   virtual Result<HttpAnswer> post(const HttpRequest& request) = 0;
+  virtual Result<HttpAnswer> put(const HttpRequest& request) = 0;
+  virtual Result<HttpAnswer> remove(const HttpRequest& request) = 0;  // DELETE; no body
 };
 
 Result<std::unique_ptr<HttpClient>> open_http_client(HttpOptions options);

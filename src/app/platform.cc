@@ -5,6 +5,7 @@
 #include <optional>
 #include <thread>
 
+#include "app/access.h"
 #include "app/assets.h"
 #include "app/serving.h"
 #include "app/simulate.h"
@@ -14,6 +15,7 @@
 #include "ingest/keep.h"
 #include "ingest/subscribe.h"
 #include "serve/api.h"
+#include "serve/gate.h"
 #include "serve/server.h"
 
 namespace waybill::app {
@@ -74,15 +76,18 @@ std::vector<serve::Page> pages() {
       {.path = "/", .content_type = "text/html; charset=utf-8", .bytes = page_html(), .encoding = {}},
       {.path = "/web/waybill.css", .content_type = "text/css; charset=utf-8", .bytes = page_css(), .encoding = {}},
       {.path = "/web/waybill.js", .content_type = "text/javascript; charset=utf-8", .bytes = page_js(), .encoding = {}},
+      {.path = "/login", .content_type = "text/html; charset=utf-8", .bytes = login_html(), .encoding = {}},
+      {.path = "/web/login.js", .content_type = "text/javascript; charset=utf-8", .bytes = login_js(), .encoding = {}},
       {.path = "/web/streets.geojson",
        .content_type = "application/geo+json",
        .bytes = porto_streets_gz(),
        .encoding = "gzip"}};
 }
 
-SimulateOptions demo_couriers(const std::string& url) {
+SimulateOptions demo_couriers(const std::string& url, std::string token) {
   SimulateOptions couriers;
   couriers.url = url;
+  couriers.bearer = std::move(token);
   couriers.interval_s = 2;  // so that the map moves while somebody looks
   couriers.interval_spread_s = 1;
   couriers.locations_per_order = 60;
@@ -106,6 +111,8 @@ Result<void> run_platform(const PlatformOptions& options, std::stop_token stop) 
   const auto metrics = make_metrics();
   Health health;
   Ending ending;
+  TRY_LET(const auto tokens, open_tokens_of(config));
+  TRY(check_that_it_may_listen(config, tokens.get()));
   TRY_LET(const DataFolder folder, open_data_folder(config.data, system_files()));
   TRY_LET(const auto journal, open_journal_of(config, folder, *metrics));
   TRY_LET(const auto store, open_store_of(config, folder));
@@ -116,39 +123,50 @@ Result<void> run_platform(const PlatformOptions& options, std::stop_token stop) 
                         {.trimmed_path = folder.trimmed(),
                          .flush_every = std::chrono::seconds(config.store_flush_seconds),
                          .journal_keep_bytes = config.journal_keep_mib << 20});
+  TRY_LET(const auto audit, serve::open_audit(config.data, system_files(), clock, *metrics));
+  const auto gate = serve::make_gate(tokens.get(), *store, *audit, clock, *metrics, gate_options(config));
   ingest::Acceptor acceptor(*journal, *metrics);
-  const serve::ApiParts parts{
-      .acceptor = acceptor,
-      .journal = *journal,
-      .store = *store,
-      .progress = progress,
-      .metrics = *metrics,
-      .clock = clock,
-      .options = {.naive_offset = config.naive_offset, .stale_after = std::chrono::seconds(config.stale_after_seconds)},
-      .not_ready_because = [&health] { return health.reasons(); },
-      .pages = pages()};
+  const serve::ApiParts parts{.acceptor = acceptor,
+                              .journal = *journal,
+                              .store = *store,
+                              .progress = progress,
+                              .metrics = *metrics,
+                              .clock = clock,
+                              .audit = *audit,
+                              .options = {.naive_offset = config.naive_offset,
+                                          .stale_after = std::chrono::seconds(config.stale_after_seconds),
+                                          .privacy = privacy_of(config)},
+                              .not_ready_because = [&health] { return health.reasons(); },
+                              .pages = pages(),
+                              .tokens = tokens.get()};
   const serve::Durability durability{.commit = [&] { return journal->commit(); },
                                      .durable_end = [&] { return journal->durable_end(); },
                                      .on_failure = [&](const Error& error) { ending.fail(error); }};
-  TRY_LET(const auto server,
-          serve::open_server(server_options(config), serve::api_routes(parts), durability, progress, *metrics, clock));
+  TRY_LET(const auto server, serve::open_server(server_options(config), serve::api_routes(parts), *gate, durability,
+                                                progress, *metrics, clock));
 
   // Beyond this point nothing is opened.
   std::jthread subscribing([&](std::stop_token asked) {
     if (auto ran = subscriber.run(asked); !ran) ending.fail(ran.error());
   });
+  std::jthread asking_the_issuer([&](std::stop_token asked) {
+    if (tokens) keep_outside_issuer(config, *tokens, asked);
+  });
   std::jthread keeping([&](std::stop_token asked) { keeper.run(asked); });
   server->start();
-  if (!config.port_file.empty())
-    TRY(write_file_atomically(system_files(), config.port_file, std::to_string(server->port()) + "\n"));
   const std::string url = base_url(config, server->port());
   TRY(say_serving(config.data, url));
+  if (!config.port_file.empty())
+    TRY(write_file_atomically(system_files(), config.port_file, std::to_string(server->port()) + "\n"));
   greet(config, url, options.demo);
   std::jthread driving;
-  if (options.demo == Demo::yes)
-    driving = std::jthread([&](std::stop_token asked) {
-      if (auto drove = run_simulate(demo_couriers(url), clock, asked); !drove) ending.fail(drove.error());
+  if (options.demo == Demo::yes) {
+    constexpr std::chrono::days demo_max{365};
+    TRY_LET(std::string token, own_token(config, Role::service, demo_max));
+    driving = std::jthread([&, token = std::move(token)](std::stop_token asked) {
+      if (auto drove = run_simulate(demo_couriers(url, token), clock, asked); !drove) ending.fail(drove.error());
     });
+  }
 
   const Result<void> ended = ending.wait(stop);
   log::info("stopping", {{"why", ended ? "asked to" : ended.error().message}});

@@ -1,5 +1,6 @@
 #include "app/serving.h"
 
+#include "app/access.h"
 #include "base/files.h"
 
 namespace waybill::app {
@@ -27,9 +28,16 @@ Result<std::string> serving_url(const std::string& data) {
 
 Result<HttpAnswer> call_serving(const Config& config, Ask ask, std::string_view path, std::string_view json_body) {
   TRY_LET(const std::string url, serving_url(config.data));
-  TRY_LET(const auto client, open_http_client({.url = url}));
+  TRY_LET(std::string token, own_token(config, Role::admin, std::chrono::minutes(1)));
+  TRY_LET(const auto client, open_http_client({.url = url, .bearer = std::move(token)}));
   const HttpRequest request{.path = path, .body = json_body, .headers = {"Content-Type: application/json"}};
-  return ask == Ask::get ? client->get(request) : client->post(request);
+  switch (ask) {
+    case Ask::get: return client->get(request);
+    case Ask::post: return client->post(request);
+    case Ask::put: return client->put(request);
+    case Ask::remove: return client->remove(request);
+  }
+  return fail(Code::invalid, "no such method");
 }
 
 }  // namespace waybill::app

@@ -18,7 +18,7 @@ void say_stopped(const std::string& data);
 // not_found where no process said that it serves.
 Result<std::string> serving_url(const std::string& data);
 
-enum class Ask : uint8_t { get, post };
+enum class Ask : uint8_t { get, post, put, remove };
 
 // The answer, whatever its status; unavailable where the process does not answer.
 Result<HttpAnswer> call_serving(const Config& config, Ask ask, std::string_view path, std::string_view json_body = {});

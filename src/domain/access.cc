@@ -20,7 +20,8 @@ std::optional<Role> parse_role(std::string_view text) {
 
 bool may(Role role, Act act) {
   switch (act) {
-    case Act::greet: return true;
+    case Act::greet:
+    case Act::identify: return true;
     case Act::write: return role == Role::deliverer || role == Role::service || role == Role::admin;
     case Act::command: return role == Role::service || role == Role::admin;
     case Act::share: return role == Role::service || role == Role::op || role == Role::admin;

@@ -24,6 +24,7 @@ std::optional<Role> parse_role(std::string_view text);
 // What a request wants to do; each route says one.
 enum class Act : uint8_t {
   greet,       // what anybody may: health, pages, logging in
+  identify,    // what anybody may who is known: ask who that is, log out
   write,       // send locations
   command,     // create, assign, close, cancel orders
   share,       // give and take back customers' links

@@ -19,17 +19,18 @@ std::optional<Access> all_of(const std::vector<Grant>& grants) {
 }
 
 TEST(Access, each_role_may_do_what_its_work_needs_and_no_more) {
-  const std::vector<std::pair<Role, std::string>> table = {{Role::deliverer, "greet write "},
-                                                           {Role::customer, "greet read_order "},
-                                                           {Role::service, "greet write command share "},
-                                                           {Role::op, "greet share read_order read observe "},
-                                                           {Role::admin,
-                                                            "greet write command share read_order read observe "
-                                                            "administer "}};
+  const std::vector<std::pair<Role, std::string>> table = {
+      {Role::deliverer, "greet identify write "},
+      {Role::customer, "greet identify read_order "},
+      {Role::service, "greet identify write command share "},
+      {Role::op, "greet identify share read_order read observe "},
+      {Role::admin,
+       "greet identify write command share read_order read observe "
+       "administer "}};
   const std::vector<std::pair<Act, std::string>> acts = {
-      {Act::greet, "greet"},     {Act::write, "write"},           {Act::command, "command"},
-      {Act::share, "share"},     {Act::read_order, "read_order"}, {Act::read, "read"},
-      {Act::observe, "observe"}, {Act::administer, "administer"}};
+      {Act::greet, "greet"},     {Act::identify, "identify"}, {Act::write, "write"},
+      {Act::command, "command"}, {Act::share, "share"},       {Act::read_order, "read_order"},
+      {Act::read, "read"},       {Act::observe, "observe"},   {Act::administer, "administer"}};
   for (const auto& [role, expected] : table) {
     std::string found;
     for (const auto& [act, name] : acts)

@@ -9,10 +9,13 @@
 #include <vector>
 
 #include "base/metrics.h"
+#include "domain/privacy.h"
 #include "ingest/accept.h"
 #include "ingest/progress.h"
 #include "journal/journal.h"
+#include "serve/audit.h"
 #include "serve/http.h"
+#include "serve/tokens.h"
 #include "store/store.h"
 
 namespace waybill::serve {
@@ -28,6 +31,8 @@ struct Page {
 struct ApiOptions {
   Duration naive_offset{};                                      // of timestamps without a zone: local minus UTC
   Duration stale_after = std::chrono::seconds(120);             // an order whose last fix is older is stale
+  PrivacyRule privacy = {};                                     // what customers see
+  bool secure_cookies = false;                                  // over TLS
 };
 
 struct ApiParts {
@@ -37,9 +42,11 @@ struct ApiParts {
   ingest::Progress& progress;
   Metrics& metrics;
   Clock& clock;
+  Audit& audit;
   ApiOptions options = {};
   std::function<std::vector<std::string>()> not_ready_because;  // empty: ready
   std::vector<Page> pages = {};
+  const Tokens* tokens = nullptr;  // none: nobody is told apart
 };
 
 // A packed body may become this much larger than http.body_mib_max allows a plain one to be, not more: 413.
@@ -52,5 +59,6 @@ std::vector<Route> api_routes(const ApiParts& parts);
 std::vector<Route> write_routes(const ApiParts& parts);
 std::vector<Route> read_routes(const ApiParts& parts);
 std::vector<Route> system_routes(const ApiParts& parts);
+std::vector<Route> access_routes(const ApiParts& parts);
 
 }  // namespace waybill::serve

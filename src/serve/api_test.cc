@@ -21,12 +21,15 @@ class Api : public testing::Test {
     store_ = std::move(*store::open_memory_store());
     subscriber_.emplace(*journal_, *store_, progress_, health_, clock_, *metrics_);
     acceptor_.emplace(*journal_, *metrics_);
+    EXPECT_TRUE(files_->make_folder("audit"));
+    audit_ = std::move(*open_audit("audit", *files_, clock_, *metrics_));
     routes_ = api_routes({.acceptor = *acceptor_,
                           .journal = *journal_,
                           .store = *store_,
                           .progress = progress_,
                           .metrics = *metrics_,
                           .clock = clock_,
+                          .audit = *audit_,
                           .not_ready_because = [this] { return health_.reasons(); }});
   }
 
@@ -70,6 +73,7 @@ class Api : public testing::Test {
   std::unique_ptr<SimulatedFiles> files_ = make_simulated_files();
   ManualClock clock_{nine};
   std::unique_ptr<Metrics> metrics_ = make_metrics();
+  std::unique_ptr<Audit> audit_;
   Health health_;
   std::unique_ptr<journal::Journal> journal_;
   std::unique_ptr<store::Store> store_;

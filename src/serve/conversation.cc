@@ -78,7 +78,7 @@ void Conversation::process() {
 bool Conversation::step() {
   using State = RequestParser::State;
   if (parser_.state() == State::whole) return dispatch();
-  if (parser_.state() == State::body) tell_continue();
+  if (parser_.state() == State::body && admitted_) tell_continue();
   if (input_begin_ == input_end_) return false;
 
   if (parser_.state() == State::nothing) {
@@ -93,7 +93,10 @@ bool Conversation::step() {
     case State::head:
     case State::body:
       if (!account_body()) return false;
-      if (parser_.state() == State::body) tell_continue();
+      if (parser_.state() == State::body) {
+        if (!admitted()) return false;
+        tell_continue();
+      }
       if (input_end_ - input_begin_ >= room_bytes_max) finish_badly(431, "a line of the request is too long");
       return false;
     case State::whole: return account_body() && dispatch();
@@ -133,9 +136,28 @@ bool Conversation::for_pool(const Route& route) const {
   return false;
 }
 
+// As soon as the head is there: nobody sends a body for nothing, and nobody makes us take one that is not welcome.
+bool Conversation::admitted() {
+  if (admitted_) return true;
+  Request& request = parser_.request();
+  const Router::Found found = router_.find(request.method, request.path, request.params);
+  if (!found.route) return true;  // dispatch() says so
+  request.address = surroundings_.address();
+  if (auto refused = surroundings_.door().admit(*found.route, request)) {
+    finish_for_good(found.route, std::move(*refused));
+    return false;
+  }
+  admitted_ = true;
+  return true;
+}
+
 bool Conversation::dispatch() {
   Request& request = parser_.request();
   Router::Found found = router_.find(request.method, request.path, request.params);
+  if (!found.route && request.method == Method::options && !found.allow.empty()) {
+    finish(nullptr, surroundings_.door().preflight(request, found.allow));
+    return true;
+  }
   if (!found.route) {
     if (found.allow.empty()) {
       finish(nullptr, reply_of(Problem{.status = 404, .detail = "there is no such path"}));
@@ -147,6 +169,14 @@ bool Conversation::dispatch() {
     return true;
   }
   const Route& route = *found.route;
+  if (!admitted_) {
+    request.address = surroundings_.address();
+    if (auto refused = surroundings_.door().admit(route, request)) {
+      finish(&route, std::move(*refused));
+      return true;
+    }
+    admitted_ = true;
+  }
   const bool pooled = for_pool(route);
   if ((pooled || route.needs == Needs::visible) && !output_.empty()) return false;  // what came before goes first
 
@@ -193,13 +223,14 @@ void Conversation::became_visible() {
 void Conversation::answered(Reply reply) {
   CHECK(busy_ == Busy::in_pool, "an answer comes to the request that runs");
   busy_ = Busy::no;
-  finish(route_, reply);
+  finish(route_, std::move(reply));
   process();
 }
 
 // ---- replies
 
-void Conversation::finish(const Route* route, const Reply& reply) {
+void Conversation::finish(const Route* route, Reply reply) {
+  surroundings_.door().dress(parser_.request(), reply);
   Written written{.begin = output_.size(), .route = route, .began = request_began_, .status = reply.status};
   if (draining_ || !parser_.keep_alive())
     written.after = After::closes;
@@ -219,16 +250,21 @@ void Conversation::finish(const Route* route, const Reply& reply) {
   written_.push_back(written);
 
   parser_.next();
+  admitted_ = false;
   surroundings_.give_body_bytes(std::exchange(body_bytes_taken_, 0));
 }
 
 void Conversation::finish_badly(int status, std::string_view detail) {
-  write_reply(output_, reply_of(Problem{.status = status, .detail = std::string(detail)}), surroundings_.date(),
-              After::closes, WithBody::yes);
+  finish_for_good(nullptr, reply_of(Problem{.status = status, .detail = std::string(detail)}));
+}
+
+void Conversation::finish_for_good(const Route* route, Reply reply) {
+  surroundings_.door().dress(parser_.request(), reply);
+  write_reply(output_, reply, surroundings_.date(), After::closes, WithBody::yes);
   const size_t begin = written_.empty() ? 0 : written_.back().end;
-  written_.push_back({.begin = begin, .end = output_.size(), .began = request_began_, .status = status});
+  written_.push_back({.begin = begin, .end = output_.size(), .began = request_began_, .status = reply.status});
   closing_ = true;
-  surroundings_.count(nullptr, status, request_began_);
+  surroundings_.count(route, reply.status, request_began_);
   surroundings_.give_body_bytes(std::exchange(body_bytes_taken_, 0));
 }
 

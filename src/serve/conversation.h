@@ -48,6 +48,8 @@ class Surroundings {
   virtual bool take_body_bytes(size_t bytes) = 0;  // false: too much is held in memory
   virtual void give_body_bytes(size_t bytes) = 0;
   virtual void count(const Route* route, int status, Moment began) = 0;
+  virtual Door& door() = 0;
+  virtual std::string_view address() const = 0;  // the peer's
 };
 
 // Runs a handler; an exception that escapes it (memory) becomes a 500.
@@ -105,14 +107,16 @@ class Conversation {
   void process();
   bool may_process() const;
   bool step();  // false: nothing more to do with the input that is there
+  bool admitted();  // false: answered, and the conversation ends
   bool dispatch();
   void tell_continue();
   void run();
   bool for_pool(const Route& route) const;
   bool account_body();
   bool resting() const;  // nothing asked, nothing to answer
-  void finish(const Route* route, const Reply& reply);
+  void finish(const Route* route, Reply reply);
   void finish_badly(int status, std::string_view detail);
+  void finish_for_good(const Route* route, Reply reply);  // the rest of what comes is not read
   void forget_held();
 
   const Router& router_;
@@ -133,6 +137,7 @@ class Conversation {
   bool peer_finished_ = false;
   bool draining_ = false;
   bool continue_told_ = false;
+  bool admitted_ = false;  // the request in parser_
   bool cut_ = false;
   Moment phase_began_;  // of resting, of waiting for the store, or of the last byte that left
   Moment request_began_;  // its first byte

@@ -6,12 +6,15 @@
 #include <cstdint>
 #include <expected>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <span>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
+
+#include "domain/access.h"
 
 namespace waybill::serve {
 
@@ -31,6 +34,10 @@ struct Request {
   std::span<const Header> headers;
   std::string_view body;
   std::vector<std::string> params;  // what stood at the pattern's {…}, in their order, decoded
+
+  std::string_view address;         // the client's, as the door sees it
+  // Who asks; nobody where the door is open to all. Shared: the door remembers whom it knows.
+  std::shared_ptr<const Principal> who;
 
   // The first with this name, whatever its case; empty where there is none.
   std::string_view header(std::string_view name) const;
@@ -55,12 +62,25 @@ enum class Where : uint8_t { loop, pool, by_body };
 
 struct Route {
   Method method = Method::get;  // a get answers HEAD too
+  Act act = Act::administer;    // what it is to who asks
   std::string pattern;          // "/v1/orders/{id}/track"; a slash at the end of a request's path is ignored
   std::function<Reply(const Request&)> handler;
   Needs needs = Needs::nothing;
   Where where = Where::loop;
   // Where given and needs is visible: the offset that must be visible as well, or the reply that refuses.
   std::function<std::expected<uint64_t, Reply>(const Request&)> wait_for = {};
+};
+
+// Decides who comes in, before a body is read, and what every reply carries.
+// Threads: all methods from any of the loops' threads.
+class Door {
+ public:
+  virtual ~Door() = default;
+  // Sets request.who, or says with which reply the request ends. A body that follows is not read then.
+  virtual std::optional<Reply> admit(const Route& route, Request& request) = 0;
+  // OPTIONS of a path that has these methods.
+  virtual Reply preflight(const Request& request, std::string_view allow) = 0;
+  virtual void dress(const Request& request, Reply& reply) = 0;
 };
 
 // "%C3%A9" to its bytes; a % without two digits is kept as it is.

@@ -174,6 +174,8 @@ void RequestParser::next() {
   request_.path = request_.query = request_.body = {};
   request_.headers = {};
   request_.params.clear();
+  request_.address = {};
+  request_.who.reset();
 }
 
 }  // namespace waybill::serve

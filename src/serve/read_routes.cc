@@ -1,5 +1,6 @@
 #include <array>
 #include <charconv>
+#include <cmath>
 
 #include "base/hash.h"
 #include "serve/api.h"
@@ -43,7 +44,14 @@ class Reads {
     if (!view) return view.error();
     wire::JsonWriter writer;
     writer.begin_object().key("data").begin_array();
-    if (*view && (*view)->last) wire::write_first_system(writer, (*view)->last->location, parts_.options.naive_offset);
+    if (!of_customer(request)) {
+      if (*view && (*view)->last) write_first_system(writer, *(*view)->last);
+    } else if (*view) {
+      const auto seen = seen_by_customer(**view);
+      if (!seen) return seen.error();
+      if (seen->sight == Sight::exact && (*view)->last)
+        write_first_system(writer, {.offset = 0, .location = for_customer((*view)->last->location)});
+    }
     writer.end_array().end_object();
     std::string body = writer.take();
     const std::string tag = tag_of(body);
@@ -54,6 +62,7 @@ class Reads {
     const auto view = order_view(request);
     if (!view) return view.error();
     if (!*view) return unknown("order", request.params.at(0));
+    if (of_customer(request)) return customers_order(**view);
     const Time now = parts_.clock.now();
     wire::JsonWriter writer;
     write_order(writer, **view, now);
@@ -108,9 +117,16 @@ class Reads {
     if (!*view) return unknown("order", request.params.at(0));
     store::TrackQuery query;
     query.order = (*view)->order.id;
+    std::optional<Time> not_before;
+    if (of_customer(request)) {
+      const auto seen = seen_by_customer(**view);
+      if (!seen) return seen.error();
+      const bool shown = seen->sight == Sight::exact && (*view)->last;
+      not_before = shown ? (*view)->last->location.fix_time - parts_.options.privacy.trail : Time::max();
+    }
     wire::JsonWriter head;
     head.begin_object().key("order_id").id((*view)->order.id);
-    return track(request, std::move(query), head);
+    return track(request, std::move(query), head, not_before);
   }
 
   Reply deliverer_track(const Request& request) const {
@@ -174,9 +190,131 @@ class Reads {
   std::expected<std::optional<store::OrderView>, Reply> order_view(const Request& request) const {
     const auto id = id_of(request);
     if (!id) return std::unexpected(id.error());
+    if (of_customer(request) && *id != request.who->subject) {
+      parts_.audit.denied({.address = std::string(request.address),
+                           .who = request.who->name(),
+                           .what = "read another order",
+                           .status = 403,
+                           .why = "order " + *id});
+      return std::unexpected(reply_of(Problem{.status = 403, .detail = "this credential is for another order"}));
+    }
     auto view = parts_.store.order(OrderId(*id));
     if (!view) return std::unexpected(reply_of(view.error()));
     return std::move(*view);
+  }
+
+  static bool of_customer(const Request& request) { return request.who && request.who->role == Role::customer; }
+
+  void write_first_system(wire::JsonWriter& writer, const store::Kept& kept) const {
+    wire::write_first_system(writer, kept.location, parts_.options.naive_offset);
+  }
+
+  // The movement alone: nothing of who drives, of the phone, or of what else it sent.
+  static Location for_customer(const Location& location) {
+    Location seen;
+    seen.order = location.order;
+    seen.state = location.state;
+    seen.fix_time = location.fix_time;
+    seen.fix_form = location.fix_form;
+    seen.received_at = location.received_at;
+    seen.latitude = location.latitude;
+    seen.longitude = location.longitude;
+    seen.accuracy_m = location.accuracy_m;
+    seen.speed_mps = location.speed_mps;
+    seen.heading_deg = location.heading_deg;
+    return seen;
+  }
+
+  struct Seen {
+    Sight sight = Sight::nothing;
+    WayLeft left;
+  };
+
+  // What the privacy rule lets a customer see of an order now, before anything of it is written; 410 when its time is over.
+  std::expected<Seen, Reply> seen_by_customer(const store::OrderView& view) const {
+    const PrivacyRule& rule = parts_.options.privacy;
+    if (!within_its_time(rule, view.order, parts_.clock.now()))
+      return std::unexpected(
+          reply_of(Problem{.status = 410, .detail = "the time in which this order could be seen is over"}));
+    auto left = way_left(view);
+    if (!left) return std::unexpected(reply_of(left.error()));
+    return Seen{.sight = sight_of(rule, view.order, *left), .left = *left};
+  }
+
+  Result<WayLeft> way_left(const store::OrderView& view) const {
+    WayLeft left;
+    if (view.order.sequence && view.order.deliverer) {
+      TRY_LET(const auto deliverer, parts_.store.deliverer(*view.order.deliverer));
+      for (const OrderId& id : deliverer ? deliverer->orders : std::vector<OrderId>()) {
+        TRY_LET(const auto other, parts_.store.order(id));
+        if (other && other->order.sequence && *other->order.sequence < *view.order.sequence) ++left.stops_before;
+      }
+    }
+    if (!view.order.destination || !view.last) return left;
+    const Location& last = view.last->location;
+    left.metres = distance_m({last.latitude, last.longitude},
+                             {view.order.destination->latitude, view.order.destination->longitude});
+    constexpr auto recent = std::chrono::minutes(10);
+    constexpr size_t recent_max = 500;
+    TRY_LET(const auto track, parts_.store.track({.order = view.order.id,
+                                                  .deliverer = {},
+                                                  .from = last.fix_time - recent,
+                                                  .to = {},
+                                                  .limit = recent_max,
+                                                  .cursor = {}}));
+    std::vector<Location> locations;
+    for (const store::Kept& kept : track.locations) locations.push_back(kept.location);
+    left.minutes = minutes_left(*left.metres, locations);
+    return left;
+  }
+
+  // What a customer needs and no more: nothing of the deliverer, of other orders, of how the server keeps it.
+  Reply customers_order(const store::OrderView& view) const {
+    const auto seen = seen_by_customer(view);
+    if (!seen) return seen.error();
+    const Order& order = view.order;
+    const Time now = parts_.clock.now();
+    wire::JsonWriter json;
+    json.begin_object().key("order_id").id(order.id).key("state").text(to_string(order.state()));
+    json.key("position").text(seen->sight == Sight::exact ? "exact" : seen->sight == Sight::area ? "area" : "none");
+    const bool placed = view.last && seen->sight != Sight::nothing;
+    json.key("last");
+    if (placed)
+      write_seen(json, view.last->location, seen->sight);
+    else
+      json.null();
+    json.key("fix_age_ms");
+    if (placed)
+      json.integer(age_ms(view.last->location, now));
+    else
+      json.null();
+    json.key("stale").boolean(stale(view, now)).key("stops_before").integer(seen->left.stops_before);
+    const bool exact = placed && seen->sight == Sight::exact;
+    json.key("metres_left");
+    if (exact && seen->left.metres)
+      json.number(std::round(*seen->left.metres));
+    else
+      json.null();
+    json.key("minutes_left_estimate");
+    if (exact && seen->left.minutes)
+      json.number(std::ceil(*seen->left.minutes));
+    else
+      json.null();
+    write_destination(json, order);
+    write_time_or_null(json, "promised_at", order.promised_at);
+    write_time_or_null(json, "closed_at", order.closed_at);
+    json.end_object();
+    Reply reply{.status = 200, .body = json.take()};
+    reply.headers.emplace_back("Cache-Control", "no-store");
+    return reply;
+  }
+
+  void write_seen(wire::JsonWriter& json, const Location& location, Sight sight) const {
+    const Point place{location.latitude, location.longitude};
+    const Point shown = sight == Sight::exact ? place : area_centre(place, parts_.options.privacy.area_m);
+    json.begin_object().key("latitude").number(shown.latitude).key("longitude").number(shown.longitude);
+    if (sight == Sight::area) json.key("radius_m").number(parts_.options.privacy.area_m);
+    json.key("timestamp").time(location.fix_time).end_object();
   }
 
   // An invalid query of the store's is a cursor that we did not give.
@@ -217,19 +355,35 @@ class Reads {
       return;
     }
     write_kept(writer, *last);
-    const auto age = std::chrono::duration_cast<std::chrono::milliseconds>(now - last->location.fix_time);
-    writer.key("fix_age_ms").integer(std::max<int64_t>(0, age.count()));
+    writer.key("fix_age_ms").integer(age_ms(last->location, now));
+  }
+
+  static int64_t age_ms(const Location& location, Time now) {
+    return std::max<int64_t>(0, std::chrono::duration_cast<std::chrono::milliseconds>(now - location.fix_time).count());
+  }
+
+  static void write_time_or_null(wire::JsonWriter& writer, std::string_view name, const std::optional<Time>& time) {
+    writer.key(name);
+    if (time)
+      writer.time(*time);
+    else
+      writer.null();
+  }
+
+  static void write_destination(wire::JsonWriter& writer, const Order& order) {
+    writer.key("destination");
+    if (!order.destination) {
+      writer.null();
+      return;
+    }
+    writer.begin_object().key("latitude").number(order.destination->latitude);
+    writer.key("longitude").number(order.destination->longitude);
+    if (!order.destination->address.empty()) writer.key("address").text(order.destination->address);
+    writer.end_object();
   }
 
   void write_order(wire::JsonWriter& writer, const store::OrderView& view, Time now) const {
     const Order& order = view.order;
-    const auto time_or_null = [&](std::string_view name, const std::optional<Time>& time) {
-      writer.key(name);
-      if (time)
-        writer.time(*time);
-      else
-        writer.null();
-    };
     writer.begin_object().key("order_id").id(order.id).key("deliverer_id");
     if (order.deliverer)
       writer.id(*order.deliverer);
@@ -238,16 +392,8 @@ class Reads {
     writer.key("state").text(to_string(order.state()));
     write_last(writer, view.last, now);
     writer.key("stale").boolean(stale(view, now));
-    writer.key("destination");
-    if (order.destination) {
-      writer.begin_object().key("latitude").number(order.destination->latitude);
-      writer.key("longitude").number(order.destination->longitude);
-      if (!order.destination->address.empty()) writer.key("address").text(order.destination->address);
-      writer.end_object();
-    } else {
-      writer.null();
-    }
-    time_or_null("promised_at", order.promised_at);
+    write_destination(writer, order);
+    write_time_or_null(writer, "promised_at", order.promised_at);
     writer.key("sequence");
     if (order.sequence)
       writer.integer(*order.sequence);
@@ -256,20 +402,23 @@ class Reads {
     writer.key("assignments").begin_array();
     for (const Assignment& assignment : order.assignments) {
       writer.begin_object().key("deliverer_id").id(assignment.deliverer).key("from").time(assignment.from);
-      time_or_null("to", assignment.to);
+      write_time_or_null(writer, "to", assignment.to);
       writer.end_object();
     }
     writer.end_array();
     if (!order.attributes.empty()) writer.key("attributes").raw(order.attributes);
-    time_or_null("closed_at", order.closed_at);
-    time_or_null("cancelled_at", order.cancelled_at);
+    write_time_or_null(writer, "closed_at", order.closed_at);
+    write_time_or_null(writer, "cancelled_at", order.cancelled_at);
     writer.key("created_at").time(order.created_at).key("updated_at").time(order.updated_at);
     writer.end_object();
   }
 
-  Reply track(const Request& request, store::TrackQuery query, wire::JsonWriter& head) const {
+  // `not_before`: what a customer may not see lies before it.
+  Reply track(const Request& request, store::TrackQuery query, wire::JsonWriter& head,
+              std::optional<Time> not_before = {}) const {
     const Parameters parameters(request);
     query.from = parameters.time("from", parts_.options.naive_offset);
+    if (not_before && (!query.from || *query.from < *not_before)) query.from = not_before;
     query.to = parameters.time("to", parts_.options.naive_offset);
     query.limit = parameters.count("limit", query.limit, store::track_limit_max);
     query.cursor = request.query_value("cursor").value_or("");
@@ -278,14 +427,21 @@ class Reads {
         {{"json", TrackForm::json}, {"geojson", TrackForm::geojson}, {"gpx", TrackForm::gpx}, {"csv", TrackForm::csv}},
         accepted_form(request.header("Accept")));
     if (parameters.bad()) return *parameters.bad();
-    const Result<store::TrackPage> page = parts_.store.track(query);
+    Result<store::TrackPage> page = parts_.store.track(query);
     if (!page) return refused(page.error());
+    if (not_before)
+      for (store::Kept& kept : page->locations) kept.location = for_customer(kept.location);
     if (form != TrackForm::json) return foreign_track(request, query, *page, form);
     head.key("locations").begin_array();
-    for (const store::Kept& kept : page->locations) write_kept(head, kept);
+    for (const store::Kept& kept : page->locations) {
+      if (not_before)
+        wire::write_location(head, kept.location);
+      else
+        write_kept(head, kept);
+    }
     head.end_array();
     write_cursor(head, page->next_cursor);
-    write_as_of(head);
+    if (!not_before) write_as_of(head);
     head.end_object();
     return {.status = 200, .body = head.take()};
   }
@@ -368,21 +524,22 @@ class Reads {
 std::vector<Route> read_routes(const ApiParts& parts) {
   const auto reads = std::make_shared<Reads>(parts);  // shared by the handlers of these routes
   std::vector<Route> routes;
-  const auto get = [&](std::string pattern, Where where, Reply (Reads::*handler)(const Request&) const) {
+  const auto get = [&](std::string pattern, Act act, Where where, Reply (Reads::*handler)(const Request&) const) {
     routes.push_back({.method = Method::get,
+                      .act = act,
                       .pattern = std::move(pattern),
                       .handler = [reads, handler](const Request& request) { return ((*reads).*handler)(request); },
                       .needs = Needs::visible,
                       .where = where,
                       .wait_for = [reads](const Request& request) { return reads->at_least(request); }});
   };
-  get("/v1/deliverer_location/last/{id}", Where::loop, &Reads::first_system_last);
-  get("/v1/orders/{id}", Where::loop, &Reads::order);
-  get("/v1/orders", Where::pool, &Reads::orders);
-  get("/v1/orders/{id}/track", Where::pool, &Reads::order_track);
-  get("/v1/deliverers/{id}", Where::loop, &Reads::deliverer);
-  get("/v1/deliverers/{id}/track", Where::pool, &Reads::deliverer_track);
-  get("/v1/custody/{id}", Where::loop, &Reads::custody);
+  get("/v1/deliverer_location/last/{id}", Act::read_order, Where::loop, &Reads::first_system_last);
+  get("/v1/orders/{id}", Act::read_order, Where::loop, &Reads::order);
+  get("/v1/orders", Act::read, Where::pool, &Reads::orders);
+  get("/v1/orders/{id}/track", Act::read_order, Where::pool, &Reads::order_track);
+  get("/v1/deliverers/{id}", Act::read, Where::loop, &Reads::deliverer);
+  get("/v1/deliverers/{id}/track", Act::read, Where::pool, &Reads::deliverer_track);
+  get("/v1/custody/{id}", Act::read, Where::loop, &Reads::custody);
   return routes;
 }
 

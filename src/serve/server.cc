@@ -29,8 +29,8 @@ namespace {
 
 // What all loops share; outlives them.
 struct Shared {
-  Shared(ServerOptions server_options, std::vector<Route> routes, Durability how, ingest::Progress& visible_progress,
-         Metrics& all_metrics, Clock& the_clock)
+  Shared(ServerOptions server_options, std::vector<Route> routes, Door& the_door, Durability how,
+         ingest::Progress& visible_progress, Metrics& all_metrics, Clock& the_clock)
       : options(std::move(server_options)),
         limits{.parser = {.header_bytes_max = options.header_bytes_max, .body_bytes_max = options.body_bytes_max},
                .inline_body_bytes_max = options.inline_body_bytes_max,
@@ -39,6 +39,7 @@ struct Shared {
                .write_ms_max = options.write_ms_max,
                .read_wait_ms_max = options.read_wait_ms_max},
         router(std::move(routes)),
+        door(the_door),
         durability(std::move(how)),
         progress(visible_progress),
         metrics(all_metrics),
@@ -49,6 +50,7 @@ struct Shared {
   const ServerOptions options;
   const ConversationLimits limits;
   const Router router;
+  Door& door;
   const Durability durability;
   ingest::Progress& progress;
   Metrics& metrics;
@@ -84,6 +86,17 @@ class RouteMeter {
   Histogram& seconds_;
   std::vector<std::pair<int, Counter*>> counters_;
 };
+
+// "127.0.0.1"; an IPv4 address that came in over IPv6 is shown as the former. Empty where the peer is gone already.
+std::string address_of(const Tcp::socket& socket) {
+  ErrorCode error;
+  const Tcp::endpoint peer = socket.remote_endpoint(error);
+  if (error) return {};
+  asio::ip::address address = peer.address();
+  if (address.is_v6() && address.to_v6().is_v4_mapped())
+    address = asio::ip::make_address_v4(asio::ip::v4_mapped, address.to_v6());
+  return address.to_string();
+}
 
 class Connection;
 using ConnectionPtr = std::shared_ptr<Connection>;  // shared: each operation under way on its socket keeps it alive
@@ -147,7 +160,10 @@ class Loop {
 class Connection final : public Surroundings, public std::enable_shared_from_this<Connection> {
  public:
   Connection(Loop& loop, Tcp::socket socket)
-      : loop_(loop), socket_(std::move(socket)), conversation_(loop.shared().router, loop.shared().limits, *this) {}
+      : loop_(loop),
+        socket_(std::move(socket)),
+        address_(address_of(socket_)),
+        conversation_(loop.shared().router, loop.shared().limits, *this) {}
 
   void begin() { pump(); }
   void refuse() {
@@ -202,6 +218,8 @@ class Connection final : public Surroundings, public std::enable_shared_from_thi
   bool take_body_bytes(size_t bytes) override { return loop_.take_body_bytes(bytes); }
   void give_body_bytes(size_t bytes) override { loop_.give_body_bytes(bytes); }
   void count(const Route* route, int status, Moment began) override { loop_.count(route, status, began); }
+  Door& door() override { return loop_.shared().door; }
+  std::string_view address() const override { return address_; }
 
  private:
   void pump();
@@ -212,6 +230,7 @@ class Connection final : public Surroundings, public std::enable_shared_from_thi
 
   Loop& loop_;
   Tcp::socket socket_;
+  const std::string address_;
   Conversation conversation_;
   Loop::Waiters::iterator waiter_;
   Moment linger_began_;
@@ -479,9 +498,9 @@ void Loop::leave_when_empty() {
 
 class AsioServer final : public Server {
  public:
-  AsioServer(ServerOptions options, std::vector<Route> routes, Durability durability, ingest::Progress& progress,
-             Metrics& metrics, Clock& clock)
-      : shared_(std::move(options), std::move(routes), std::move(durability), progress, metrics, clock) {
+  AsioServer(ServerOptions options, std::vector<Route> routes, Door& door, Durability durability,
+             ingest::Progress& progress, Metrics& metrics, Clock& clock)
+      : shared_(std::move(options), std::move(routes), door, std::move(durability), progress, metrics, clock) {
     for (int i = 0; i < std::max(1, shared_.options.threads); ++i) loops_.push_back(std::make_unique<Loop>(shared_));
     acceptor_.emplace(loops_.front()->io());
     accept_timer_.emplace(loops_.front()->io());
@@ -595,10 +614,11 @@ void AsioServer::stop(std::chrono::milliseconds at_most) {
 
 }  // namespace
 
-Result<std::unique_ptr<Server>> open_server(ServerOptions options, std::vector<Route> routes, Durability durability,
-                                            ingest::Progress& progress, Metrics& metrics, Clock& clock) {
-  auto server = std::make_unique<AsioServer>(std::move(options), std::move(routes), std::move(durability), progress,
-                                             metrics, clock);
+Result<std::unique_ptr<Server>> open_server(ServerOptions options, std::vector<Route> routes, Door& door,
+                                            Durability durability, ingest::Progress& progress, Metrics& metrics,
+                                            Clock& clock) {
+  auto server = std::make_unique<AsioServer>(std::move(options), std::move(routes), door, std::move(durability),
+                                             progress, metrics, clock);
   TRY(server->listen());
   return server;
 }

@@ -62,7 +62,8 @@ class Server {
 };
 
 // Binds and listens; nobody is served before start().
-Result<std::unique_ptr<Server>> open_server(ServerOptions options, std::vector<Route> routes, Durability durability,
-                                            ingest::Progress& progress, Metrics& metrics, Clock& clock);
+Result<std::unique_ptr<Server>> open_server(ServerOptions options, std::vector<Route> routes, Door& door,
+                                            Durability durability, ingest::Progress& progress, Metrics& metrics,
+                                            Clock& clock);
 
 }  // namespace waybill::serve

@@ -27,8 +27,11 @@ Reply page_reply(const Page& page, const std::string& tag, const Request& reques
   Reply reply{.status = 200, .body = {}, .content_type = page.content_type, .headers = {}, .after = {}};
   reply.headers.emplace_back("ETag", tag);
   reply.headers.emplace_back("Cache-Control", "no-cache");
-  reply.headers.emplace_back("Content-Security-Policy", "default-src 'self'; img-src 'self' data:");
-  reply.headers.emplace_back("X-Content-Type-Options", "nosniff");
+  reply.headers.emplace_back(
+      "Content-Security-Policy",
+      "default-src 'self'; img-src 'self' data:; object-src 'none'; base-uri 'none'; form-action 'self'; "
+      "frame-ancestors 'none'");
+  reply.headers.emplace_back("Referrer-Policy", "no-referrer");  // a link in an address is a credential
   if (request.header("If-None-Match") == tag) {
     reply.status = 304;
     return reply;
@@ -42,19 +45,22 @@ Reply page_reply(const Page& page, const std::string& tag, const Request& reques
 
 std::vector<Route> system_routes(const ApiParts& parts) {
   std::vector<Route> routes;
-  routes.push_back({.method = Method::get, .pattern = "/healthz", .handler = [](const Request&) {
+  routes.push_back({.method = Method::get, .act = Act::greet, .pattern = "/healthz", .handler = [](const Request&) {
                       return Reply{.status = 200, .body = "ok\n", .content_type = text_plain};
                     }});
-  routes.push_back(
-      {.method = Method::get, .pattern = "/readyz", .handler = [parts](const Request&) { return ready(parts); }});
-  routes.push_back({.method = Method::get, .pattern = "/metrics", .handler = [parts](const Request&) {
-                      return Reply{.status = 200, .body = parts.metrics.expose(), .content_type = text_metrics};
+  routes.push_back({.method = Method::get, .act = Act::greet, .pattern = "/readyz", .handler = [parts](const Request&) {
+                      return ready(parts);
                     }});
+  routes.push_back(
+      {.method = Method::get, .act = Act::observe, .pattern = "/metrics", .handler = [parts](const Request&) {
+         return Reply{.status = 200, .body = parts.metrics.expose(), .content_type = text_metrics};
+       }});
   for (const Page& page : parts.pages) {
     const std::string tag = '"' + to_hex(hash128(as_bytes(page.bytes))).substr(0, 16) + '"';
-    routes.push_back({.method = Method::get, .pattern = page.path, .handler = [page, tag](const Request& request) {
-                        return page_reply(page, tag, request);
-                      }});
+    routes.push_back({.method = Method::get,
+                      .act = Act::greet,
+                      .pattern = page.path,
+                      .handler = [page, tag](const Request& request) { return page_reply(page, tag, request); }});
   }
   return routes;
 }

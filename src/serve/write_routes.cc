@@ -69,9 +69,10 @@ class Writes {
   explicit Writes(const ApiParts& parts) : parts_(parts) {}
 
   Reply first_system(const Request& request) {
-    const auto item = parser().first_system(request.body, input_options());
+    auto item = parser().first_system(request.body, input_options(request));
+    if (item) refuse_what_others_carry(request, *item);
     if (!item) return rejected(1, Problem{.status = 400, .detail = item.error().message, .field = "body"});
-    if (const auto* failure = std::get_if<wire::ItemFailure>(&*item)) return rejected_item(*failure);
+    if (const auto* failure = std::get_if<wire::ItemFailure>(&*item)) return rejected_item(request, *failure);
     const wire::Record record = std::get<Location>(*item);
     const Result<journal::Appended> kept = parts_.acceptor.accept({&record, 1});
     if (!kept) return reply_of(kept.error());
@@ -95,11 +96,11 @@ class Writes {
   Reply command(OrderCommand::Kind kind, const Request& request) {
     const Result<std::string> id = wire::checked_id(request.params.at(0));
     if (!id) return rejected(1, Problem{.status = 400, .detail = id.error().message, .field = "order_id"});
-    wire::InputOptions options = input_options();
+    wire::InputOptions options = input_options(request);
     options.idempotency_key = request.header("Idempotency-Key");
     const auto item = parser().order_command(kind, OrderId(*id), request.body, options);
     if (!item) return rejected(1, Problem{.status = 400, .detail = item.error().message, .field = "body"});
-    if (const auto* failure = std::get_if<wire::ItemFailure>(&*item)) return rejected_item(*failure);
+    if (const auto* failure = std::get_if<wire::ItemFailure>(&*item)) return rejected_item(request, *failure);
     const wire::Record record = std::get<OrderCommand>(*item);
     const Result<journal::Appended> kept = parts_.acceptor.accept({&record, 1});
     if (!kept) return reply_of(kept.error());
@@ -109,8 +110,38 @@ class Writes {
   }
 
  private:
-  wire::InputOptions input_options() const {
-    return {.naive_offset = parts_.options.naive_offset, .received_at = parts_.clock.now(), .idempotency_key = {}};
+  wire::InputOptions input_options(const Request& request) const {
+    return {.naive_offset = parts_.options.naive_offset,
+            .received_at = parts_.clock.now(),
+            .idempotency_key = {},
+            .deliverer = of_deliverer(request) ? request.who->subject : std::string()};
+  }
+  static bool of_deliverer(const Request& request) { return request.who && request.who->role == Role::deliverer; }
+
+  // A deliverer may name an order that nobody was assigned to, or one that it was; another's would move under the customer's eyes.
+  void refuse_what_others_carry(const Request& request, std::variant<Location, wire::ItemFailure>& item) const {
+    const auto* location = std::get_if<Location>(&item);
+    if (!of_deliverer(request) || !location || !location->order) return;
+    const auto view = parts_.store.order(*location->order);
+    if (!view || !*view || (*view)->order.assignments.empty()) return;
+    const auto own = [&](const Assignment& assignment) { return assignment.deliverer.text == request.who->subject; };
+    if (std::ranges::any_of((*view)->order.assignments, own)) return;
+    wire::JsonWriter raw;
+    wire::write_location(raw, *location);
+    item = wire::ItemFailure{.field = "order_id",
+                             .reason = "is an order of another deliverer",
+                             .raw = raw.take(),
+                             .missing = false,
+                             .denied = true};
+  }
+
+  void tell_denied(const Request& request, const wire::ItemFailure& failure) const {
+    if (failure.denied)
+      parts_.audit.denied({.address = std::string(request.address),
+                           .who = request.who ? request.who->name() : std::string(),
+                           .what = "write for another",
+                           .status = 403,
+                           .why = failure.field + " " + failure.reason});
   }
   std::string position(uint64_t offset) const { return to_string(parts_.journal.position(offset)); }
 
@@ -119,8 +150,11 @@ class Writes {
     return reply_of(problem);
   }
 
-  Reply rejected_item(const wire::ItemFailure& failure) {
-    return rejected(1, Problem{.status = failure.missing ? 422 : 400,
+  Reply rejected_item(const Request& request, const wire::ItemFailure& failure) {
+    tell_denied(request, failure);
+    return rejected(1, Problem{.status = failure.denied    ? 403
+                                         : failure.missing ? 422
+                                                           : 400,
                                .detail = failure.field.empty() ? failure.reason : failure.field + ": " + failure.reason,
                                .field = failure.field,
                                .expected = failure.reason});
@@ -130,7 +164,7 @@ class Writes {
   Reply batch(const Request& request, const std::string& source, Parse parse) {
     const auto form = form_of(request.header("Content-Type"));
     if (!form) return unsupported("Content-Type", "application/json, application/x-ndjson or text/csv");
-    wire::InputOptions options = input_options();
+    wire::InputOptions options = input_options(request);
     options.idempotency_key = request.header("Idempotency-Key");
     if (options.idempotency_key.size() > idempotency_key_bytes_max)
       return reply_of(Problem{.status = 400,
@@ -142,6 +176,10 @@ class Writes {
     if (!body) return body.error();
     auto items = parse(*body, *form, options);
     if (!items) return rejected(1, Problem{.status = 400, .detail = items.error().message, .field = "body"});
+    if constexpr (std::is_same_v<T, Location>)
+      for (auto& item : *items) refuse_what_others_carry(request, item);
+    for (const auto& item : *items)
+      if (const auto* failure = std::get_if<wire::ItemFailure>(&item)) tell_denied(request, *failure);
     return keep<T>(std::move(*items), source, options.received_at,
                    request.query_value("detail") == "all" ? Detail::all : Detail::failures);
   }
@@ -154,9 +192,11 @@ class Writes {
     std::vector<wire::Record> records;
     records.reserve(items.size());
     bool all_missing = true;
+    bool all_denied = true;
     for (size_t i = 0; i < items.size(); ++i) {
       if (auto* failure = std::get_if<wire::ItemFailure>(&items[i])) {
         all_missing = all_missing && failure->missing;
+        all_denied = all_denied && failure->denied;
         records.push_back(wire::Quarantined{.source = source,
                                             .field = failure->field,
                                             .reason = failure->reason,
@@ -170,7 +210,7 @@ class Writes {
     }
     if (failures.size() == items.size() && !items.empty()) {
       parts_.acceptor.count_rejected(items.size());
-      const int status = all_missing ? 422 : 400;
+      const int status = all_denied ? 403 : all_missing ? 422 : 400;
       return {.status = status,
               .body = totals(items.size(), failures, failed_at, std::nullopt, Detail::failures, status),
               .content_type = problem_type};
@@ -231,21 +271,27 @@ class Writes {
 
 std::vector<Route> write_routes(const ApiParts& parts) {
   const auto writes = std::make_shared<Writes>(parts);  // shared by the handlers of these routes
-  const auto post = [](std::string pattern, std::function<Reply(const Request&)> handler, Where where) {
-    return Route{.method = Method::post, .pattern = std::move(pattern), .handler = std::move(handler), .where = where};
+  const auto post = [](std::string pattern, Act act, std::function<Reply(const Request&)> handler, Where where) {
+    return Route{.method = Method::post,
+                 .act = act,
+                 .pattern = std::move(pattern),
+                 .handler = std::move(handler),
+                 .where = where};
   };
   std::vector<Route> routes{
       post(
-          "/v1/deliverer_location", [writes](const Request& request) { return writes->first_system(request); },
-          Where::loop),
+          "/v1/deliverer_location", Act::write,
+          [writes](const Request& request) { return writes->first_system(request); }, Where::loop),
       post(
-          "/v1/locations", [writes](const Request& request) { return writes->locations(request); }, Where::by_body),
+          "/v1/locations", Act::write, [writes](const Request& request) { return writes->locations(request); },
+          Where::by_body),
       post(
-          "/v1/orders", [writes](const Request& request) { return writes->orders(request); }, Where::by_body),
+          "/v1/orders", Act::command, [writes](const Request& request) { return writes->orders(request); },
+          Where::by_body),
   };
   for (const auto kind : {OrderCommand::Kind::reassign, OrderCommand::Kind::close, OrderCommand::Kind::cancel})
     routes.push_back(post(
-        "/v1/orders/{id}/" + std::string(to_string(kind)),
+        "/v1/orders/{id}/" + std::string(to_string(kind)), Act::command,
         [writes, kind](const Request& request) { return writes->command(kind, request); }, Where::loop));
   return routes;
 }

@@ -52,6 +52,11 @@ bool FieldReader::missing(std::string_view field) {
   return refuse(field, "is required");
 }
 
+bool FieldReader::deny(std::string_view field, std::string reason) {
+  failure_.denied = true;
+  return refuse(field, std::move(reason));
+}
+
 bool FieldReader::id(std::string_view field, std::string_view value, std::string& text, bool& integer) {
   const JsonKind kind = kind_of(value);
   if (kind == JsonKind::string) {

@@ -43,6 +43,7 @@ class FieldReader {
 
   bool refuse(std::string_view field, std::string reason);
   bool missing(std::string_view field);
+  bool deny(std::string_view field, std::string reason);
   ItemFailure& failure() { return failure_; }
 
  private:

@@ -21,6 +21,7 @@ struct ItemFailure {
   std::string reason;  // what was expected there
   std::string raw;  // the item as it came; of a CSV row its JSON object, or its line where it cannot be one
   bool missing = false;  // JSON was fine, a required field is not there (422 where the item is all there is)
+  bool denied = false;  // it speaks for another than who sent it (403 where the item is all there is)
 
   bool operator==(const ItemFailure&) const = default;
 };
@@ -33,6 +34,7 @@ struct InputOptions {
   Duration naive_offset{};  // of timestamps without a zone: local minus UTC
   Time received_at{};  // stamped into what is read
   std::string idempotency_key;  // with "#" and the item's number, from 0, it is the client id of an item without one
+  std::string deliverer;  // whose locations these must be; an item that names none is this deliverer\'s
 };
 
 enum class BodyForm { json, ndjson, csv };  // json: one object or an array

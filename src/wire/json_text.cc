@@ -313,6 +313,20 @@ std::optional<std::string_view> json_string(std::string_view literal, std::strin
   return scratch;
 }
 
+std::vector<std::pair<std::string, std::string>> text_members(std::string_view object) {
+  std::vector<std::pair<std::string, std::string>> members;
+  JsonWalk walk(object);
+  std::string_view literal, value;
+  std::string name_scratch, value_scratch;
+  while (walk.next_member(literal, value)) {
+    if (kind_of(value) != JsonKind::string) continue;
+    const auto name = json_string(literal, name_scratch);
+    const auto text = json_string(value, value_scratch);
+    if (name && text) members.emplace_back(*name, *text);
+  }
+  return members;
+}
+
 void append_compact(std::string& into, std::string_view value) {
   if (value.find_first_of(space) == std::string_view::npos) {
     into.append(value);

@@ -9,6 +9,8 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 #include "base/result.h"
 
@@ -60,6 +62,9 @@ class JsonWalk {
 // What a string means: a view of the text itself, or of `scratch` where it has escapes. Nothing where it has half of a
 // surrogate pair.
 std::optional<std::string_view> json_string(std::string_view literal, std::string& scratch);
+
+// The members of an object whose values are texts, by name; others are left out.
+std::vector<std::pair<std::string, std::string>> text_members(std::string_view object);
 
 // The value without white space between its parts.
 void append_compact(std::string& into, std::string_view value);

@@ -101,6 +101,13 @@ bool read_location(std::string_view object, LocationNeeds needs, const InputOpti
     given |= bit;
     if (!read_field(field, value, fields, into)) return false;
   }
+  if (!options.deliverer.empty()) {
+    if (!into.deliverer)
+      into.deliverer = DelivererId(options.deliverer);
+    else if (into.deliverer->text != options.deliverer)
+      return fields.deny(names[deliverer_id], "is not the deliverer of this token");
+    given |= uint32_t{1} << deliverer_id;
+  }
   if (!check_required(given, needs, fields)) return false;
   into.received_at = options.received_at;
   if (into.client_id.empty() && !options.idempotency_key.empty())
