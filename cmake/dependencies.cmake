@@ -11,6 +11,9 @@ target_link_libraries(boost_headers INTERFACE Boost::headers Threads::Threads)
 target_compile_definitions(boost_headers INTERFACE BOOST_ASIO_NO_DEPRECATED BOOST_ASIO_SEPARATE_COMPILATION
                                                    BOOST_BEAST_SEPARATE_COMPILATION)
 
+# OpenSSL 3.0 (Apache-2.0): TLS on the server's sockets.
+find_package(OpenSSL 3.0 REQUIRED)
+
 # simdjson 3.0 (Apache-2.0): strict JSON in, at memory speed.
 pkg_check_modules(simdjson REQUIRED IMPORTED_TARGET simdjson)
 # RapidJSON 1.1 (MIT): JSON out; streaming writer, shortest round-trip numbers.

@@ -19,7 +19,7 @@ ROOMS = {
 THIRD_PARTY = {
     "boost/": ["serve"], "jwt.h": ["serve"], "openssl/": ["serve"], "sodium.h": ["serve"], "rocksdb/": ["store/rocks"], "gtest/": [],  # gtest: tests only, anywhere
     "simdjson.h": ["wire", "app"], "rapidjson/": ["wire"], "zlib.h": ["wire", "app"], "zstd.h": ["wire"],
-    "pugixml.hpp": ["wire"], "csv.h": ["wire"], "curl/": ["app"], "CLI/": ["app"], "toml++/": ["app"],
+    "openssl/": ["serve"], "pugixml.hpp": ["wire"], "csv.h": ["wire"], "curl/": ["app"], "CLI/": ["app"], "toml++/": ["app"],
     "spdlog/": ["base"], "fmt/": ["base"], "prometheus/": ["base"], "isa-l": ["base"], "xxhash.h": ["base"],
 }
 # The operating system's own headers. Files, time and randomness are asked for in base only; sockets and signals elsewhere.

@@ -45,6 +45,8 @@ struct Shared {
         metrics(all_metrics),
         clock(the_clock),
         connections_gauge(metrics.gauge("waybill_http_connections", "connections that are open")),
+        handshakes_failed(metrics.counter("waybill_http_handshakes_failed_total",
+                                          "connections that did not come to speak TLS: cut for time, or not TLS")),
         pool(static_cast<size_t>(std::max(1, options.pool_threads))) {}
 
   const ServerOptions options;
@@ -56,6 +58,7 @@ struct Shared {
   Metrics& metrics;
   Clock& clock;
   Gauge& connections_gauge;
+  Counter& handshakes_failed;
   std::atomic<size_t> connections{0};
   std::atomic<size_t> refusals{0};
   std::atomic<size_t> pool_requests{0};
@@ -159,17 +162,20 @@ class Loop {
 
 class Connection final : public Surroundings, public std::enable_shared_from_this<Connection> {
  public:
-  Connection(Loop& loop, Tcp::socket socket)
+  Connection(Loop& loop, Tcp::socket socket, std::unique_ptr<TlsStream> tls)
       : loop_(loop),
         socket_(std::move(socket)),
+        tls_(std::move(tls)),
         address_(address_of(socket_)),
-        conversation_(loop.shared().router, loop.shared().limits, *this) {}
+        conversation_(loop.shared().router, loop.shared().limits, *this),
+        shaking_hands_(tls_ != nullptr),
+        began_(now()) {}
 
-  void begin() { pump(); }
-  void refuse() {
-    refused = true;
-    conversation_.refuse(503, "too many connections at once");
-    pump();
+  void begin() {
+    if (tls_)
+      when(TlsNext::when_readable, &Connection::shake_hands);
+    else
+      talk();
   }
   void committed(Committed committed) {
     if (closed_) return;
@@ -184,6 +190,11 @@ class Connection final : public Surroundings, public std::enable_shared_from_thi
   }
   void sweep() {
     if (closed_) return;
+    if (shaking_hands_) {
+      if (now() - began_ <= loop_.shared().options.handshake_ms_max) return;
+      loop_.shared().handshakes_failed.add();
+      return close();
+    }
     if (lingering_) {
       if (now() - linger_began_ > loop_.shared().options.linger_ms_max) close();
       return;
@@ -193,7 +204,7 @@ class Connection final : public Surroundings, public std::enable_shared_from_thi
   }
   void drain() {
     if (closed_) return;
-    if (lingering_) return close();
+    if (lingering_ || shaking_hands_) return close();
     conversation_.drain();
     pump();
   }
@@ -222,14 +233,22 @@ class Connection final : public Surroundings, public std::enable_shared_from_thi
   std::string_view address() const override { return address_; }
 
  private:
+  void talk();
   void pump();
+  size_t write_some(std::string_view bytes, ErrorCode& error);
   void read();
   void write(size_t from);
   void linger();
   void discard();
 
+  void when(TlsNext next, void (Connection::*go_on)());
+  void shake_hands();
+  void read_tls();
+  void write_tls();
+
   Loop& loop_;
   Tcp::socket socket_;
+  std::unique_ptr<TlsStream> tls_;  // null: plain
   const std::string address_;
   Conversation conversation_;
   Loop::Waiters::iterator waiter_;
@@ -239,16 +258,36 @@ class Connection final : public Surroundings, public std::enable_shared_from_thi
   bool reading_ = false;
   bool lingering_ = false;
   bool closed_ = false;
+  bool shaking_hands_;
+  TlsNext write_waits_for_ = TlsNext::when_writable;
+  Moment began_;
+  size_t written_ = 0;  // of the output that write_tls() sends
 };
 
 // ---- Connection
+
+void Connection::talk() {
+  if (refused) conversation_.refuse(503, "too many connections at once");
+  pump();
+}
+
+size_t Connection::write_some(std::string_view bytes, ErrorCode& error) {
+  if (!tls_) return socket_.write_some(asio::buffer(bytes), error);
+  const TlsStep step = tls_->write(bytes);
+  write_waits_for_ = step.next;
+  if (step.next == TlsNext::when_readable || step.next == TlsNext::when_writable)
+    error = asio::error::would_block;
+  else if (step.next != TlsNext::done)
+    error = asio::error::connection_reset;
+  return step.bytes;
+}
 
 // Sends what may leave, reads what is wanted, ends what is over.
 void Connection::pump() {
   while (conversation_.has_output()) {
     const std::string& output = conversation_.take_output();
     ErrorCode error;
-    const size_t left = socket_.write_some(asio::buffer(output), error);
+    const size_t left = write_some(output, error);
     if (error && error != asio::error::would_block) return close();
     if (left < output.size()) {
       write(left);
@@ -268,6 +307,12 @@ void Connection::pump() {
 
 void Connection::read() {
   reading_ = true;
+  if (tls_) {
+    if (!tls_->may_read()) return when(TlsNext::when_readable, &Connection::read_tls);
+    return asio::post(loop_.io(), [self = shared_from_this()] {
+      if (!self->closed_) self->read_tls();
+    });
+  }
   const std::span<char> room = conversation_.room();
   socket_.async_read_some(asio::buffer(room.data(), room.size()),
                           [self = shared_from_this()](const ErrorCode& error, size_t bytes) {
@@ -285,6 +330,10 @@ void Connection::read() {
 }
 
 void Connection::write(size_t from) {
+  if (tls_) {
+    written_ = from;
+    return when(write_waits_for_, &Connection::write_tls);
+  }
   const std::string& output = conversation_.take_output();
   socket_.async_write_some(asio::buffer(output.data() + from, output.size() - from),
                            [self = shared_from_this(), from](const ErrorCode& error, size_t bytes) {
@@ -302,6 +351,7 @@ void Connection::write(size_t from) {
 void Connection::linger() {
   if (std::exchange(lingering_, true)) return;
   linger_began_ = now();
+  if (tls_) tls_->say_goodbye();
   ErrorCode error;
   socket_.shutdown(Tcp::socket::shutdown_send, error);
   if (error)
@@ -329,6 +379,69 @@ void Connection::close() {
   ErrorCode ignored;
   socket_.close(ignored);
   loop_.removed(*this);
+}
+
+// ---- Connection: what is different with TLS
+
+void Connection::when(TlsNext next, void (Connection::*go_on)()) {
+  const auto what = next == TlsNext::when_readable ? Tcp::socket::wait_read : Tcp::socket::wait_write;
+  socket_.async_wait(what, [self = shared_from_this(), go_on](const ErrorCode& error) {
+    if (self->closed_) return;
+    if (error)
+      self->close();
+    else
+      (*self.*go_on)();
+  });
+}
+
+void Connection::shake_hands() {
+  const TlsNext next = tls_->shake_hands().next;
+  switch (next) {
+    case TlsNext::done:
+      shaking_hands_ = false;
+      conversation_.progressed();  // its idle time begins here
+      return talk();
+    case TlsNext::when_readable:
+    case TlsNext::when_writable: return when(next, &Connection::shake_hands);
+    case TlsNext::plain_http:
+      loop_.shared().handshakes_failed.add();
+      shaking_hands_ = false;
+      tls_.reset();
+      conversation_.refuse(400, "this port speaks HTTPS: the address begins with https://");
+      return pump();
+    case TlsNext::peer_finished:
+    case TlsNext::failed:
+      // Who came and went without a word only looked whether the port is open.
+      if (tls_->heard_something()) loop_.shared().handshakes_failed.add();
+      shaking_hands_ = false;
+      return linger();  // an alert may be on its way
+  }
+}
+
+void Connection::read_tls() {
+  reading_ = false;
+  if (lingering_) return discard();
+  const std::span<char> room = conversation_.room();
+  const TlsStep step = tls_->read(room);
+  switch (step.next) {
+    case TlsNext::done: conversation_.received(step.bytes); return pump();
+    case TlsNext::peer_finished: conversation_.peer_finished(); return pump();
+    case TlsNext::when_readable:
+    case TlsNext::when_writable: reading_ = true; return when(step.next, &Connection::read_tls);
+    case TlsNext::plain_http:
+    case TlsNext::failed: return close();
+  }
+}
+
+void Connection::write_tls() {
+  conversation_.progressed();  // the socket took what it had
+  const std::string_view output = conversation_.take_output();
+  ErrorCode error;
+  written_ += write_some(output.substr(written_), error);
+  if (error && error != asio::error::would_block) return close();
+  if (written_ < output.size()) return write(written_);
+  conversation_.sent();
+  pump();
 }
 
 bool Connection::run_in_pool(const Route& route) {
@@ -375,7 +488,12 @@ void Loop::begin(Tcp::socket socket) {
   if (!error) socket.set_option(Tcp::no_delay(true), error);
   if (error || draining_) return;  // it is gone already, or too late
 
-  const auto connection = std::make_shared<Connection>(*this, std::move(socket));
+  std::unique_ptr<TlsStream> tls;
+  if (shared_.options.tls) {
+    tls = shared_.options.tls->stream(socket.native_handle());
+    if (!tls) return;  // no memory
+  }
+  const auto connection = std::make_shared<Connection>(*this, std::move(socket), std::move(tls));
   const bool too_many = shared_.connections.fetch_add(1) >= shared_.options.connections_max;
   if (too_many) {
     shared_.connections.fetch_sub(1);
@@ -386,8 +504,8 @@ void Loop::begin(Tcp::socket socket) {
   }
   connection->index = connections_.size();
   connections_.push_back(connection);
-  if (too_many) return connection->refuse();
-  shared_.connections_gauge.add(1);
+  connection->refused = too_many;
+  if (!too_many) shared_.connections_gauge.add(1);
   connection->begin();
 }
 

@@ -23,6 +23,7 @@
 #include "base/result.h"
 #include "ingest/progress.h"
 #include "serve/http.h"
+#include "serve/tls.h"
 
 namespace waybill::serve {
 
@@ -38,6 +39,8 @@ struct ServerOptions {
   size_t body_bytes_max = 16 << 20;  // 413
   size_t bodies_bytes_max = 256 << 20;  // of all requests together, those below 64 KiB left out
   size_t inline_body_bytes_max = 64 << 10;  // a larger or a packed body is for the pool
+  Tls* tls = nullptr;  // HTTPS; outlives the server. null: plain HTTP
+  std::chrono::milliseconds handshake_ms_max{10'000};  // from a connection's begin until it speaks TLS: cut
   std::chrono::milliseconds idle_ms_max{75'000};
   std::chrono::milliseconds request_ms_max{30'000};
   std::chrono::milliseconds write_ms_max{30'000};
