@@ -11,8 +11,6 @@ target_link_libraries(boost_headers INTERFACE Boost::headers Threads::Threads)
 target_compile_definitions(boost_headers INTERFACE BOOST_ASIO_NO_DEPRECATED BOOST_ASIO_SEPARATE_COMPILATION
                                                    BOOST_BEAST_SEPARATE_COMPILATION)
 
-# OpenSSL 3.0 (Apache-2.0): TLS on the server's sockets.
-find_package(OpenSSL 3.0 REQUIRED)
 
 # simdjson 3.0 (Apache-2.0): strict JSON in, at memory speed.
 pkg_check_modules(simdjson REQUIRED IMPORTED_TARGET simdjson)
@@ -29,7 +27,7 @@ find_package(spdlog REQUIRED)
 find_package(fmt REQUIRED)
 # prometheus-cpp 1.0 (MIT): counters, histograms, text format. Only its core: our own server answers /metrics.
 find_package(prometheus-cpp REQUIRED)
-# libjwt 1.10 (MPL-2.0): JSON Web Tokens, made and checked. OpenSSL 3.0 (Apache-2.0): the keys that it works with.
+# OpenSSL 3.0 (Apache-2.0): TLS on the server's sockets, keys of tokens. libjwt 1.10 (MPL-2.0): JSON Web Tokens, made and checked.
 pkg_check_modules(libjwt REQUIRED IMPORTED_TARGET libjwt)
 find_package(OpenSSL 3.0 REQUIRED)
 # libsodium 1.0.18 (ISC): argon2id for passwords, random secrets, base64url.

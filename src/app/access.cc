@@ -84,11 +84,12 @@ void keep_outside_issuer(const Config& config, serve::Tokens& tokens, std::stop_
   }
 }
 
-serve::GateOptions gate_options(const Config& config) {
+serve::GateOptions gate_options(const Config& config, Secure secure) {
   return {.cors_origins = split(config.http_cors_origins),
           .trusted_proxies = split(config.http_trusted_proxies),
           .address_per_second = static_cast<double>(config.limits_address_per_second),
-          .token_per_second = static_cast<double>(config.limits_token_per_second)};
+          .token_per_second = static_cast<double>(config.limits_token_per_second),
+          .secure = secure == Secure::yes};
 }
 
 PrivacyRule privacy_of(const Config& config) {

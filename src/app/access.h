@@ -19,7 +19,8 @@ Result<void> check_that_it_may_listen(const Config& config, const serve::Tokens*
 inline constexpr std::chrono::minutes issuer_keys_every{10};
 void keep_outside_issuer(const Config& config, serve::Tokens& tokens, std::stop_token stop);
 
-serve::GateOptions gate_options(const Config& config);
+enum class Secure : uint8_t { no, yes };  // over TLS
+serve::GateOptions gate_options(const Config& config, Secure secure);
 PrivacyRule privacy_of(const Config& config);
 
 // A token by which this machine's own programs speak with the process; empty without keys.

@@ -30,6 +30,8 @@ void add_simulate_flags(CLI::App& command, SimulateText& text) {
   SimulateOptions& options = text.options;
   command.add_option("--url", options.url, "where waybill listens")->capture_default_str();
   add_token(command, options.bearer);
+  command.add_option("--ca-file", options.trust.ca_file,
+                     "PEM file of whom to trust for an https:// URL, instead of the system's authorities");
   command.add_option("-d", options.interval_s, "seconds between two locations of a courier")->capture_default_str();
   command.add_option("--spread", options.interval_spread_s, "seconds that -d varies, either way")
       ->capture_default_str();
@@ -92,6 +94,8 @@ void add_replay_flags(CLI::App& command, ReplayText& text) {
       ->capture_default_str();
   command.add_option("--url", options.url, "where waybill listens")->capture_default_str();
   add_token(command, options.bearer);
+  command.add_option("--ca-file", options.trust.ca_file,
+                     "PEM file of whom to trust for an https:// URL, instead of the system's authorities");
   command.add_option("--format", text.form, "of the file; by its name where it is not given")
       ->check(CLI::IsMember({"ndjson", "csv", "gpx"}));
   command.add_option("--map", text.columns, "columns of a CSV file: latitude=lat,timestamp=time,…");

@@ -20,26 +20,30 @@ constexpr int exit_failed = 1;
 
 using Run = std::function<int()>;
 
+int run_serving(const ConfigFlags& flags, Demo demo) {
+  ReloadRequests requests;
+  const StopAtSignal stop([&requests] { requests.ask(); });
+  const auto loaded = flags.load();
+  if (!loaded) return failed(loaded.error());
+  const auto read_config = [&flags]() -> Result<Config> {
+    TRY_LET(LoadedConfig again, flags.read());
+    return std::move(again.config);
+  };
+  return done(run_platform(
+      {.config = loaded->config, .demo = demo, .reload = {.requests = requests, .read_config = read_config}},
+      stop.token()));
+}
+
 Run add_up(CLI::App& command) {
   auto flags = std::make_shared<ConfigFlags>(command);
   auto demo = std::make_shared<bool>(false);
   command.add_flag("--demo", *demo, "let 50 simulated couriers drive on Porto's streets through the HTTP API");
-  return [=] {
-    const StopAtSignal stop;
-    const auto loaded = flags->load();
-    if (!loaded) return failed(loaded.error());
-    return done(run_platform({.config = loaded->config, .demo = *demo ? Demo::yes : Demo::no}, stop.token()));
-  };
+  return [=] { return run_serving(*flags, *demo ? Demo::yes : Demo::no); };
 }
 
 Run add_api(CLI::App& command) {
   auto flags = std::make_shared<ConfigFlags>(command);
-  return [=] {
-    const StopAtSignal stop;
-    const auto loaded = flags->load();
-    if (!loaded) return failed(loaded.error());
-    return done(run_platform({.config = loaded->config}, stop.token()));
-  };
+  return [=] { return run_serving(*flags, Demo::no); };
 }
 
 Run add_verify(CLI::App& command) {

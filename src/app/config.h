@@ -26,6 +26,9 @@ struct Config {
   uint64_t http_threads = 1;
   uint64_t http_body_mib_max = 16;
   uint64_t http_connections_max = 20'000;
+  std::string tls_certificate;
+  std::string tls_key;
+  uint64_t tls_handshake_ms_max = 10'000;
   uint64_t journal_segment_mib = 64;
   uint64_t journal_disk_mib_max = 0;
   uint64_t journal_keep_mib = 1024;

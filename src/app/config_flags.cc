@@ -15,11 +15,15 @@ ConfigFlags::ConfigFlags(CLI::App& command) {
         ->type_name("");
 }
 
-Result<LoadedConfig> ConfigFlags::load() const {
+Result<LoadedConfig> ConfigFlags::read() const {
   std::map<std::string, std::string> flags;
   for (const auto& [name, value] : given_)
     if (!value.empty()) flags[name] = value;
-  TRY_LET(LoadedConfig loaded, load_config(file_, flags));
+  return load_config(file_, flags);
+}
+
+Result<LoadedConfig> ConfigFlags::load() const {
+  TRY_LET(LoadedConfig loaded, read());
   log::configure(loaded.config.log_level, loaded.config.log_format);
   return loaded;
 }

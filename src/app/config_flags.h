@@ -16,6 +16,7 @@ class ConfigFlags {
  public:
   // Fills its variables when the command line is parsed: it has to live until then.
   explicit ConfigFlags(CLI::App& command);
+  Result<LoadedConfig> read() const;
   // The settings in effect; the log follows them from now on.
   Result<LoadedConfig> load() const;
 

@@ -1,6 +1,7 @@
 #include "app/http_client.h"
 
 #include <algorithm>
+#include <array>
 #include <charconv>
 #include <mutex>
 
@@ -66,6 +67,13 @@ class CurlClient final : public HttpClient {
     curl_easy_setopt(curl, CURLOPT_URL, url.c_str());
     curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "http,https");
     curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
+    if (options_.trust.whom == Trust::Whom::anybody) {
+      curl_easy_setopt(curl, CURLOPT_SSL_VERIFYPEER, 0L);
+      curl_easy_setopt(curl, CURLOPT_SSL_VERIFYHOST, 0L);
+    }
+    if (!options_.trust.ca_file.empty()) curl_easy_setopt(curl, CURLOPT_CAINFO, options_.trust.ca_file.c_str());
+    std::array<char, CURL_ERROR_SIZE> said{};
+    curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, said.data());
     curl_easy_setopt(curl, CURLOPT_NOPROXY, "127.0.0.1,localhost,::1");
     curl_easy_setopt(curl, CURLOPT_TCP_NODELAY, 1L);
     curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT_MS, static_cast<long>(options_.connect_timeout.count()));
@@ -92,7 +100,8 @@ class CurlClient final : public HttpClient {
     curl_easy_setopt(curl, CURLOPT_HTTPHEADER, headers.get());
 
     const CURLcode code = curl_easy_perform(curl);
-    if (code != CURLE_OK) return refuse(code, url);
+    curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, nullptr);
+    if (code != CURLE_OK) return refuse(code, url, said.data());
     long status = 0;
     curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &status);
     curl_off_t took_us = 0;
@@ -102,9 +111,12 @@ class CurlClient final : public HttpClient {
     return answer;
   }
 
-  static std::unexpected<Error> refuse(CURLcode code, const std::string& url) {
-    const bool senseless = code == CURLE_URL_MALFORMAT || code == CURLE_UNSUPPORTED_PROTOCOL;
-    return fail(senseless ? Code::invalid : Code::unavailable, url + ": " + curl_easy_strerror(code));
+  static std::unexpected<Error> refuse(CURLcode code, const std::string& url, std::string_view said) {
+    Code what = Code::unavailable;
+    if (code == CURLE_URL_MALFORMAT || code == CURLE_UNSUPPORTED_PROTOCOL || code == CURLE_SSL_CACERT_BADFILE)
+      what = Code::invalid;
+    if (code == CURLE_PEER_FAILED_VERIFICATION) what = Code::denied;
+    return fail(what, url + ": " + (said.empty() ? curl_easy_strerror(code) : std::string(said)));
   }
 
   HttpOptions options_;

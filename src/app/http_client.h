@@ -2,7 +2,7 @@
 //
 // Threads: one client belongs to one thread.
 // Failure: a Result fails only where no answer came: unavailable (refused, timed out, cut off; try again), invalid (the URL or
-//          the request makes no sense). An answer with any status is a value.
+//          the request makes no sense), denied (the server is not the one it should be). An answer with any status is a value.
 // Limits:  an answer longer than answer_bytes_max is unavailable.
 #pragma once
 
@@ -20,10 +20,18 @@ namespace waybill::app {
 
 inline constexpr size_t answer_bytes_max = 64 << 20;
 
+// Which servers an https:// URL may lead to.
+struct Trust {
+  enum class Whom { authorities, anybody };
+  Whom whom = Whom::authorities;  // its certificate comes from one of them and names the host of the URL
+  std::string ca_file{};  // PEM file of the authorities; empty: the system's
+};
+
 struct HttpOptions {
   std::string url = "http://127.0.0.1:5000";  // scheme, host, port; a path in it stands before every request's
   std::chrono::milliseconds connect_timeout{5'000};
   std::chrono::milliseconds answer_timeout{30'000};  // from the request's begin to the answer's end
+  Trust trust{};
   std::string bearer{};  // sent as Authorization: Bearer, where not empty
   std::stop_token stop{};  // a request under way ends as unavailable
 };

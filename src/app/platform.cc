@@ -54,19 +54,20 @@ std::string base_url(const Config& config, uint16_t port) {
   std::string host = config.host();
   if (host == "0.0.0.0" || host == "::") host = "127.0.0.1";
   if (host.find(':') != std::string::npos) host = '[' + host + ']';
-  return "http://" + host + ':' + std::to_string(port);
+  return (config.tls_certificate.empty() ? "http://" : "https://") + host + ':' + std::to_string(port);
 }
 
 void greet(const Config& config, const std::string& url, Demo demo) {
+  const char* curl = config.tls_certificate.empty() ? "curl -s" : "curl -sk";
   const char* order = demo == Demo::yes ? "/v1/orders?state=on_the_way&limit=3" : "/v1/orders";
-  std::printf("waybill %s is ready\n  open  %s/\n  try   curl -s '%s%s'\n", std::string(version()).c_str(), url.c_str(),
-              url.c_str(), order);
+  std::printf("waybill %s is ready\n  open  %s/\n  try   %s '%s%s'\n", std::string(version()).c_str(), url.c_str(),
+              curl, url.c_str(), order);
   if (demo == Demo::no)
     std::printf(
-        "  send  curl -s %s/v1/locations -H 'content-type: application/json' \\\n"
+        "  send  %s %s/v1/locations -H 'content-type: application/json' \\\n"
         "          -d '{\"deliverer_id\":7,\"order_id\":1001,\"delivery_state\":\"start\",\"latitude\":41.15,"
         "\"longitude\":-8.61,\"timestamp\":\"2026-01-15T09:00:00Z\"}'\n",
-        url.c_str());
+        curl, url.c_str());
   std::printf("  data  %s   (waybill verify --data %s)\n  stop  Ctrl-C\n", config.data.c_str(), config.data.c_str());
   std::fflush(stdout);
 }
@@ -88,6 +89,7 @@ SimulateOptions demo_couriers(const std::string& url, std::string token) {
   SimulateOptions couriers;
   couriers.url = url;
   couriers.bearer = std::move(token);
+  couriers.trust = {.whom = Trust::Whom::anybody};  // we talk to ourselves, and our certificate names the outside
   couriers.interval_s = 2;  // so that the map moves while somebody looks
   couriers.interval_spread_s = 1;
   couriers.locations_per_order = 60;
@@ -95,12 +97,14 @@ SimulateOptions demo_couriers(const std::string& url, std::string token) {
   return couriers;
 }
 
-serve::ServerOptions server_options(const Config& config) {
+serve::ServerOptions server_options(const Config& config, serve::Tls* tls) {
   return {.host = config.host(),
           .port = config.port(),
           .threads = static_cast<int>(config.http_threads),
           .connections_max = config.http_connections_max,
-          .body_bytes_max = config.http_body_mib_max << 20};
+          .body_bytes_max = config.http_body_mib_max << 20,
+          .tls = tls,
+          .handshake_ms_max = std::chrono::milliseconds(config.tls_handshake_ms_max)};
 }
 
 }  // namespace
@@ -112,6 +116,7 @@ Result<void> run_platform(const PlatformOptions& options, std::stop_token stop) 
   Health health;
   Ending ending;
   TRY_LET(const auto tokens, open_tokens_of(config));
+  TRY_LET(const auto tls, open_tls_of(config, *metrics));
   TRY(check_that_it_may_listen(config, tokens.get()));
   TRY_LET(const DataFolder folder, open_data_folder(config.data, system_files()));
   TRY_LET(const auto journal, open_journal_of(config, folder, *metrics));
@@ -124,7 +129,7 @@ Result<void> run_platform(const PlatformOptions& options, std::stop_token stop) 
                          .flush_every = std::chrono::seconds(config.store_flush_seconds),
                          .journal_keep_bytes = config.journal_keep_mib << 20});
   TRY_LET(const auto audit, serve::open_audit(config.data, system_files(), clock, *metrics));
-  const auto gate = serve::make_gate(tokens.get(), *store, *audit, clock, *metrics, gate_options(config));
+  const auto gate = serve::make_gate(tokens.get(), *store, *audit, clock, *metrics, gate_options(config, tls ? Secure::yes : Secure::no));
   ingest::Acceptor acceptor(*journal, *metrics);
   const serve::ApiParts parts{.acceptor = acceptor,
                               .journal = *journal,
@@ -135,14 +140,15 @@ Result<void> run_platform(const PlatformOptions& options, std::stop_token stop) 
                               .audit = *audit,
                               .options = {.naive_offset = config.naive_offset,
                                           .stale_after = std::chrono::seconds(config.stale_after_seconds),
-                                          .privacy = privacy_of(config)},
+                                          .privacy = privacy_of(config),
+                  .secure_cookies = tls != nullptr},
                               .not_ready_because = [&health] { return health.reasons(); },
                               .pages = pages(),
                               .tokens = tokens.get()};
   const serve::Durability durability{.commit = [&] { return journal->commit(); },
                                      .durable_end = [&] { return journal->durable_end(); },
                                      .on_failure = [&](const Error& error) { ending.fail(error); }};
-  TRY_LET(const auto server, serve::open_server(server_options(config), serve::api_routes(parts), *gate, durability,
+  TRY_LET(const auto server, serve::open_server(server_options(config, tls.get()), serve::api_routes(parts), *gate, durability,
                                                 progress, *metrics, clock));
 
   // Beyond this point nothing is opened.
@@ -153,6 +159,7 @@ Result<void> run_platform(const PlatformOptions& options, std::stop_token stop) 
     if (tokens) keep_outside_issuer(config, *tokens, asked);
   });
   std::jthread keeping([&](std::stop_token asked) { keeper.run(asked); });
+  std::jthread reloading([&](std::stop_token asked) { keep_reloading(options.reload, config, tls.get(), asked); });
   server->start();
   const std::string url = base_url(config, server->port());
   TRY(say_serving(config.data, url));

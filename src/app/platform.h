@@ -4,6 +4,7 @@
 #include <stop_token>
 
 #include "app/config.h"
+#include "app/reload.h"
 
 namespace waybill::app {
 
@@ -12,6 +13,7 @@ enum class Demo { no, yes };  // yes: simulated couriers drive through the HTTP 
 struct PlatformOptions {
   Config config;
   Demo demo = Demo::no;
+  Reload reload;
 };
 
 // Until stop is asked for: then no new requests, the running ones finish, what is accepted is put and made durable.

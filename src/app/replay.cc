@@ -399,7 +399,8 @@ Result<void> run_replay(const ReplayOptions& options, Clock& clock, std::stop_to
   auto opened = open_lines(options.lines);
   if (!opened) return fail_in("replay", opened.error());
   ProgressFile progress(options);
-  TRY_LET(const auto asker, open_http_client({.url = options.url, .bearer = options.bearer, .stop = stop}));
+  TRY_LET(const auto asker,
+          open_http_client({.url = options.url, .trust = options.trust, .bearer = options.bearer, .stop = stop}));
   TRY_LET(const uint64_t already, progress.already(*asker));
 
   Run run{.options = options, .clock = clock, .began = clock.steady(), .lines_done = LinesDone(already)};
@@ -407,7 +408,9 @@ Result<void> run_replay(const ReplayOptions& options, Clock& clock, std::stop_to
   std::vector<std::unique_ptr<HttpClient>> clients(options.connections);
   std::vector<std::unique_ptr<Lane>> lanes;
   for (auto& client : clients) {
-    TRY_LET(client, open_http_client({.url = options.url, .bearer = options.bearer, .stop = run.stop.get_token()}));
+    TRY_LET(client,
+            open_http_client(
+                {.url = options.url, .trust = options.trust, .bearer = options.bearer, .stop = run.stop.get_token()}));
     lanes.push_back(std::make_unique<Lane>(run, *client));
   }
 

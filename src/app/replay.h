@@ -14,6 +14,7 @@
 #include <stop_token>
 #include <string>
 
+#include "app/http_client.h"
 #include "app/lines.h"
 #include "base/clock.h"
 #include "base/result.h"
@@ -27,6 +28,7 @@ inline constexpr double speed_max = std::numeric_limits<double>::infinity();  //
 struct ReplayOptions {
   LinesOptions lines{};
   std::string url = "http://127.0.0.1:5000";
+  Trust trust{};
   double speed = 1;  // times real time, by the fix times; speed_max: no waiting
   uint64_t batch = 500;  // locations in one request
   uint64_t connections = 1;

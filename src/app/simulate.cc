@@ -291,7 +291,9 @@ Result<void> run_simulate(const SimulateOptions& options, Clock& clock, std::sto
   std::stop_callback pass_on(stop, [&run] { run.stop.request_stop(); });
   std::vector<std::unique_ptr<HttpClient>> clients(std::min(options.connections, options.couriers));
   for (auto& client : clients) {
-    TRY_LET(client, open_http_client({.url = options.url, .bearer = options.bearer, .stop = run.stop.get_token()}));
+    TRY_LET(client,
+            open_http_client(
+                {.url = options.url, .trust = options.trust, .bearer = options.bearer, .stop = run.stop.get_token()}));
   }
   log::info("couriers drive", {{"couriers", options.couriers},
                                {"url", options.url},

@@ -13,6 +13,7 @@
 #include <string>
 
 #include "app/couriers.h"
+#include "app/http_client.h"
 #include "base/clock.h"
 #include "base/result.h"
 
@@ -25,6 +26,7 @@ enum class Show { progress, nothing };  // nothing: part of another program's ou
 
 struct SimulateOptions {
   std::string url = "http://127.0.0.1:5000";
+  Trust trust{};
   double interval_s = 10;  // -d: seconds between two locations of a courier
   double interval_spread_s = 3;  // either way
   unsigned locations_per_order = 15;  // -l

@@ -36,4 +36,13 @@ Result<std::unique_ptr<store::Store>> open_store_to_read(const Config& config, c
   return store;
 }
 
+Result<std::unique_ptr<serve::Tls>> open_tls_of(const Config& config, Metrics& metrics) {
+  if (config.tls_certificate.empty() != config.tls_key.empty())
+    return fail(Code::invalid,
+                "tls.certificate and tls.key: both of them make HTTPS, none of them HTTP; only one is given");
+  if (config.tls_certificate.empty()) return nullptr;
+  return serve::open_tls({.certificate = config.tls_certificate, .key = config.tls_key}, system_files(), system_clock(),
+                         metrics);
+}
+
 }  // namespace waybill::app

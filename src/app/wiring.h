@@ -4,6 +4,7 @@
 #include "app/config.h"
 #include "app/data_folder.h"
 #include "journal/journal.h"
+#include "serve/tls.h"
 #include "store/store.h"
 
 namespace waybill::app {
@@ -12,5 +13,7 @@ Result<std::unique_ptr<journal::Journal>> open_journal_of(const Config& config, 
                                                           Metrics& metrics);
 Result<std::unique_ptr<store::Store>> open_store_of(const Config& config, const DataFolder& folder);
 Result<std::unique_ptr<store::Store>> open_store_to_read(const Config& config, const DataFolder& folder);
+Result<std::unique_ptr<serve::Tls>> open_tls_of(const Config& config,
+                                                Metrics& metrics);  // null: plain HTTP is asked for
 
 }  // namespace waybill::app
