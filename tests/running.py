@@ -39,6 +39,7 @@ class Waybill:
         self.process = None
         self.url = None
         self.listen = "127.0.0.1:0"
+        self.scheme = "http"
         self.session = requests.Session()
         self.session.trust_env = False
 
@@ -58,7 +59,7 @@ class Waybill:
         while not (self.port_file.exists() and self.port_file.read_text().strip()):
             self._still_starting(until)
         self.port = int(self.port_file.read_text())
-        self.url = f"http://127.0.0.1:{self.port}"
+        self.url = f"{self.scheme}://127.0.0.1:{self.port}"
         while ready and not self._ready():
             self._still_starting(until)
         return self
