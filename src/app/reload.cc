@@ -23,15 +23,16 @@ std::string waiting_for_restart(const Config& running, const Config& found) {
 }
 
 void reload_once(const Reload& reload, const Config& running, serve::Tls* tls) {
-  if (const Result<Config> found = reload.read_config()) {
+  const Result<Config> found = reload.read_config();
+  if (found) {
     log::configure(found->log_level, found->log_format);
     if (const std::string names = waiting_for_restart(running, *found); !names.empty())
       log::warning("these settings changed and want a restart", {{"settings", names}});
   } else {
     log::error("the settings are not taken; the ones before stay in use", {{"why", found.error().message}});
   }
-  if (tls) (void)tls->reload();  // it tells the log and the metrics itself
-  log::info("reloaded");
+  const bool taken = !tls || tls->reload();  // what was wrong is in the log and the metrics already
+  if (found && taken) log::info("reloaded");
 }
 
 }  // namespace
