@@ -129,7 +129,8 @@ Result<void> run_platform(const PlatformOptions& options, std::stop_token stop) 
                          .flush_every = std::chrono::seconds(config.store_flush_seconds),
                          .journal_keep_bytes = config.journal_keep_mib << 20});
   TRY_LET(const auto audit, serve::open_audit(config.data, system_files(), clock, *metrics));
-  const auto gate = serve::make_gate(tokens.get(), *store, *audit, clock, *metrics, gate_options(config, tls ? Secure::yes : Secure::no));
+  const auto gate = serve::make_gate(tokens.get(), *store, *audit, clock, *metrics,
+                                     gate_options(config, tls ? Secure::yes : Secure::no));
   ingest::Acceptor acceptor(*journal, *metrics);
   const serve::ApiParts parts{.acceptor = acceptor,
                               .journal = *journal,
@@ -141,15 +142,15 @@ Result<void> run_platform(const PlatformOptions& options, std::stop_token stop) 
                               .options = {.naive_offset = config.naive_offset,
                                           .stale_after = std::chrono::seconds(config.stale_after_seconds),
                                           .privacy = privacy_of(config),
-                  .secure_cookies = tls != nullptr},
+                                          .secure_cookies = tls != nullptr},
                               .not_ready_because = [&health] { return health.reasons(); },
                               .pages = pages(),
                               .tokens = tokens.get()};
   const serve::Durability durability{.commit = [&] { return journal->commit(); },
                                      .durable_end = [&] { return journal->durable_end(); },
                                      .on_failure = [&](const Error& error) { ending.fail(error); }};
-  TRY_LET(const auto server, serve::open_server(server_options(config, tls.get()), serve::api_routes(parts), *gate, durability,
-                                                progress, *metrics, clock));
+  TRY_LET(const auto server, serve::open_server(server_options(config, tls.get()), serve::api_routes(parts), *gate,
+                                                durability, progress, *metrics, clock));
 
   // Beyond this point nothing is opened.
   std::jthread subscribing([&](std::stop_token asked) {

@@ -29,8 +29,8 @@ Result<std::string> serving_url(const std::string& data) {
 Result<HttpAnswer> call_serving(const Config& config, Ask ask, std::string_view path, std::string_view json_body) {
   TRY_LET(const std::string url, serving_url(config.data));
   TRY_LET(std::string token, own_token(config, Role::admin, std::chrono::minutes(1)));
-  TRY_LET(const auto client, open_http_client(
-              {.url = url, .bearer = std::move(token), .trust = {.whom = Trust::Whom::anybody}}));
+  TRY_LET(const auto client,
+          open_http_client({.url = url, .trust = {.whom = Trust::Whom::anybody}, .bearer = std::move(token)}));
   const HttpRequest request{.path = path, .body = json_body, .headers = {"Content-Type: application/json"}};
   switch (ask) {
     case Ask::get: return client->get(request);
