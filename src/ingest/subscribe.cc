@@ -71,6 +71,10 @@ Subscriber::Subscriber(journal::Journal& journal, store::Store& store, Progress&
       fix_to_visible_seconds_(metrics.histogram(
           "waybill_ingest_fix_to_visible_seconds",
           "from the fix on the device to its being readable, of fixes at most 10 minutes old", duration_bounds())) {
+  for (size_t i = 0; i < taken_.size(); ++i)
+    taken_[i] = &metrics.counter("waybill_store_taken_total", "records that the store took in, by what became of them",
+                                 {{"outcome", std::string(to_string(store::Outcome(i)))}});
+  counted_ = store.watermarks().taken;
   progress_.reached(next_);
 }
 
@@ -84,6 +88,8 @@ Result<size_t> Subscriber::step() {
   next_ = read.first + entries.size();
   progress_.reached(next_);
   put_.add(entries.size());
+  const auto taken = store_.watermarks().taken;
+  for (size_t i = 0; i < taken_.size(); ++i) taken_[i]->add(taken[i] - std::exchange(counted_[i], taken[i]));
   observe(entries);
   return entries.size();
 }

@@ -5,6 +5,7 @@
 // Failure:  overloaded and unavailable are tried again for ever, told in Health; corrupt ends run().
 #pragma once
 
+#include <array>
 #include <stop_token>
 
 #include "base/health.h"
@@ -41,6 +42,8 @@ class Subscriber {
   Clock& clock_;
   uint64_t next_ = 0;
   Counter& put_;
+  std::array<Counter*, store::outcome_count> taken_;  // by Outcome
+  std::array<uint64_t, store::outcome_count> counted_;  // of the store's own counts
   Counter& undecodable_;
   Gauge& lag_;
   Histogram& put_seconds_;

@@ -64,6 +64,7 @@ Result<void> Intake::put(Position journal, std::span<const Entry> entries) {
     now.visible = end;
     now.epoch = journal.epoch;
     now.partition = journal.partition;
+    for (size_t i = 0; i < outcome_count; ++i) now.taken[i] += std::exchange(taken_[i], 0);
   });
   return {};
 }
@@ -87,6 +88,7 @@ void Intake::forget() {
   locations_.clear();
   client_ids_.clear();
   ledger_ = committed_;
+  taken_ = {};
 }
 
 Result<void> Intake::take(const Entry& entry) {
@@ -127,6 +129,7 @@ Result<void> Intake::take(const Entry& entry) {
 void Intake::count(uint64_t offset, Outcome outcome, const EventId& id) {
   ledger_.of(outcome).add(id);
   ledger_.to = offset + 1;
+  ++taken_[static_cast<size_t>(outcome)];
 }
 
 void Intake::quarantine(uint64_t offset, const EventId& id, const wire::Quarantined& what) {

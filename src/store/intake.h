@@ -79,6 +79,7 @@ class Intake {
   std::unordered_set<EventId, BatchKeys::IdHash> client_ids_;    // the same
   Ledger ledger_;      // of the span at hand
   Ledger committed_;   // as stored
+  std::array<uint64_t, outcome_count> taken_{};  // of the batch at hand
   Guarded<Watermarks> watermarks_;
   std::string row_;    // scratch
   std::string bytes_;  // scratch

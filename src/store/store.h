@@ -13,7 +13,6 @@
 #pragma once
 
 #include <cstdint>
-#include <map>
 #include <optional>
 #include <span>
 #include <string>
@@ -121,6 +120,7 @@ struct Watermarks {
   uint64_t durable = 0;
   uint32_t epoch = 0;  // of the journal that the store follows; 0 before the first put
   uint32_t partition = 0;
+  std::array<uint64_t, outcome_count> taken{};  // since the store was opened: what became of what was put, by Outcome
 };
 
 class Store {

@@ -54,6 +54,9 @@ TEST_P(StoreContract, ledgers_add_up_over_many_spans_and_equal_the_rows) {
   EXPECT_EQ(checked(store->ledgers()).size(), 3u);
   const Ledger all = books();
   EXPECT_EQ(all.total(), sent);
+  const auto taken = store->watermarks().taken;
+  for (const Outcome outcome : {Outcome::stored, Outcome::repeat, Outcome::quarantined})
+    EXPECT_EQ(taken[static_cast<size_t>(outcome)], all.of(outcome).count) << to_string(outcome);
 }
 
 TEST_P(StoreContract, put_twice_changes_nothing) {

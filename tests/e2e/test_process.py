@@ -32,9 +32,10 @@ def test_metrics_count_what_was_sent(fresh):
     lines = fresh.get("/metrics").text.splitlines()
     values = {line.rsplit(" ", 1)[0]: float(line.rsplit(" ", 1)[1]) for line in lines if line and not line.startswith("#")}
     assert any("location" in name and value == 11 for name, value in values.items()), "11 locations were accepted"
-    assert any("repeat" in name and value == 1 for name, value in values.items()), "one of them was a repeat"
-    for part in ("fsync", "queue", "fix_to_visible"):
-        assert any(part in name for name in values) or any(part in line for line in lines), part
+    taken = {outcome: values[f'waybill_store_taken_total{{outcome="{outcome}"}}'] for outcome in ("stored", "repeat", "quarantined")}
+    assert taken == {"stored": 10, "repeat": 1, "quarantined": 0}
+    for name in ("waybill_journal_sync_seconds_count", "waybill_ingest_lag_records", "waybill_ingest_fix_to_visible_seconds_count"):
+        assert name in values, name
 
 
 @pytest.mark.parametrize("end", ["stop", "kill"])
@@ -152,6 +153,12 @@ def test_each_command_has_help(command):
 @pytest.mark.parametrize("arguments", [[], ["nonsense"], ["up", "--no-such-flag"], ["simulate", "-n", "0"], ["replay"]])
 def test_a_command_line_that_makes_no_sense_is_told(arguments):
     assert run(*arguments).returncode in (1, 2)
+
+
+def test_a_number_that_makes_no_sense_is_told_with_its_flag():
+    for arguments in (["simulate", "-n", "0"], ["simulate", "--rate", "-1"], ["replay", "file", "--batch", "0"]):
+        told = run(*arguments)
+        assert told.returncode == 2 and arguments[-2] in told.stderr and "is not above 0" in told.stderr, told.stderr
 
 
 def test_a_slow_reader_or_half_a_request_does_not_hold_up_the_others(fresh):
