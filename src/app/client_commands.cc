@@ -25,6 +25,13 @@ struct SimulateText {
 void add_token(CLI::App& command, std::string& into) {
   command.add_option("--token", into, "token to send with, where the server has keys")->envname("WAYBILL_TOKEN");
 }
+// CLI11's own says in its message up to where a double goes.
+const CLI::Validator positive(
+    [](std::string& text) {
+      double value = 0;
+      return CLI::detail::lexical_cast(text, value) && value > 0 ? std::string() : "'" + text + "' is not above 0";
+    },
+    "ABOVE 0");
 
 void add_simulate_flags(CLI::App& command, SimulateText& text) {
   SimulateOptions& options = text.options;
@@ -37,14 +44,14 @@ void add_simulate_flags(CLI::App& command, SimulateText& text) {
       ->capture_default_str();
   command.add_option("-l", options.locations_per_order, "locations of an order")
       ->capture_default_str()
-      ->check(CLI::PositiveNumber);
+      ->check(positive);
   command.add_option("-n", options.couriers, "couriers who drive at the same time")
       ->capture_default_str()
-      ->check(CLI::PositiveNumber);
+      ->check(positive);
   command.add_option("--streets", options.streets, "GeoJSON file of streets, .gz too; Porto's where it is not given");
-  command.add_option("--rate", text.rate, "locations a second in all, instead of -d")->check(CLI::PositiveNumber);
+  command.add_option("--rate", text.rate, "locations a second in all, instead of -d")->check(positive);
   command.add_option("--seed", text.seed, "the same seed drives the same ways");
-  command.add_option("--orders", text.orders, "stop after so many orders")->check(CLI::PositiveNumber);
+  command.add_option("--orders", text.orders, "stop after so many orders")->check(positive);
   command.add_option("--for", text.run_for, "stop after a time: 90s, 5m, 1h30m");
   command.add_option("--api", text.api, "first: the first system's; locations")
       ->capture_default_str()
@@ -99,12 +106,10 @@ void add_replay_flags(CLI::App& command, ReplayText& text) {
   command.add_option("--format", text.form, "of the file; by its name where it is not given")
       ->check(CLI::IsMember({"ndjson", "csv", "gpx"}));
   command.add_option("--map", text.columns, "columns of a CSV file: latitude=lat,timestamp=time,…");
-  command.add_option("--batch", options.batch, "locations in one request")
-      ->capture_default_str()
-      ->check(CLI::PositiveNumber);
+  command.add_option("--batch", options.batch, "locations in one request")->capture_default_str()->check(positive);
   command.add_option("--connections", options.connections, "HTTP connections; each deliverer stays on one")
       ->capture_default_str()
-      ->check(CLI::PositiveNumber);
+      ->check(positive);
   command.add_option("--progress", options.progress,
                      "file that remembers what was acknowledged; <file>.waybill-replay");
 }

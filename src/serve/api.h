@@ -51,6 +51,9 @@ struct ApiParts {
 
 // A packed body may become this much larger than http.body_mib_max allows a plain one to be, not more: 413.
 inline constexpr size_t unpacked_bytes_max = 128 << 20;
+// Items of one answer of /v1/quarantine; it ends sooner, with a cursor, behind the item that makes their bytes so many.
+inline constexpr size_t quarantine_limit_max = 1000;
+inline constexpr size_t quarantine_bytes_max = 8 << 20;
 // Points of one answer in GeoJSON, GPX and CSV, as in JSON: store::track_limit_max.
 
 std::vector<Route> api_routes(const ApiParts& parts);

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <array>
 #include <charconv>
 #include <cmath>
@@ -13,6 +14,9 @@
 
 namespace waybill::serve {
 namespace {
+
+constexpr size_t quarantine_limit_usual = 100;
+constexpr size_t quarantine_rows_at_once = 16;
 
 enum class TrackForm { json, geojson, gpx, csv };
 
@@ -148,9 +152,8 @@ class Reads {
     wire::JsonWriter writer;
     writer.begin_object().key("items").begin_array();
     bool found = false;
-    const std::optional<Position> position = parse_position(what);
-    if (position && position->epoch == parts_.journal.epoch() && position->partition == parts_.journal.partition() &&
-        position->offset < parts_.journal.durable_end()) {
+    const std::optional<Position> position = own_position(what);
+    if (position && position->offset < parts_.journal.durable_end()) {
       write_custody(writer, position->offset, {});
       found = true;
     } else {
@@ -169,18 +172,60 @@ class Reads {
     return {.status = 200, .body = writer.take()};
   }
 
+  // What was accepted and made no sense, as it came: to be looked at, and sent again once it does.
+  Reply quarantine(const Request& request) const {
+    const Parameters parameters(request);
+    const size_t limit = parameters.count("limit", quarantine_limit_usual, quarantine_limit_max);
+    if (parameters.bad()) return *parameters.bad();
+    uint64_t next = 0;
+    if (const auto cursor = request.query_value("cursor"); cursor && !cursor->empty()) {
+      const std::optional<Position> position = own_position(*cursor);
+      if (!position) return bad_parameter("cursor", "the next_cursor of the page before");
+      next = position->offset;
+    }
+    wire::JsonWriter writer;
+    writer.begin_object().key("items").begin_array();
+    size_t items = 0, bytes = 0;
+    do {
+      const auto page = parts_.store.quarantined(next, std::min(limit - items, quarantine_rows_at_once));
+      if (!page) return reply_of(page.error());
+      for (const store::QuarantineRow& row : page->rows) {
+        bytes += row.what.raw.size();
+        writer.begin_object().key("position").text(to_string(parts_.journal.position(row.offset)));
+        write_quarantined(writer, row.what);
+        writer.key("received_at").time(row.what.received_at).end_object();
+      }
+      items += page->rows.size();
+      next = page->next;
+    } while (next != 0 && items < limit && bytes < quarantine_bytes_max);
+    writer.end_array();
+    write_cursor(writer, next == 0 ? std::string() : to_string(parts_.journal.position(next)));
+    write_as_of(writer);
+    writer.end_object();
+    return {.status = 200, .body = writer.take()};
+  }
+
   // ?at_least=<position>: this must be visible before the answer.
   std::expected<uint64_t, Reply> at_least(const Request& request) const {
     const std::optional<std::string> text = request.query_value("at_least");
     if (!text) return 0;
-    const std::optional<Position> position = parse_position(*text);
-    if (!position || position->epoch != parts_.journal.epoch() || position->partition != parts_.journal.partition())
+    const std::optional<Position> position = own_position(*text);
+    if (!position)
       return std::unexpected(
           bad_parameter("at_least", "a position that this journal gave, as " + to_string(parts_.journal.position(0))));
-    return position->offset + 1;
+    // The very last number has none behind it; nothing ever gets there either.
+    return std::max(position->offset, position->offset + 1);
   }
 
  private:
+  // Nothing where it is none of this journal's.
+  std::optional<Position> own_position(std::string_view text) const {
+    const std::optional<Position> position = parse_position(text);
+    if (!position || position->epoch != parts_.journal.epoch() || position->partition != parts_.journal.partition())
+      return std::nullopt;
+    return position;
+  }
+
   std::expected<std::string, Reply> id_of(const Request& request) const {
     Result<std::string> id = wire::checked_id(request.params.at(0));
     if (!id) return std::unexpected(reply_of(Problem{.status = 400, .detail = id.error().message, .field = "id"}));
@@ -490,6 +535,11 @@ class Reads {
     return reply;
   }
 
+  static void write_quarantined(wire::JsonWriter& writer, const wire::Quarantined& what) {
+    writer.key("source").text(what.source).key("field").text(what.field);
+    writer.key("reason").text(what.reason).key("raw").text(what.raw);
+  }
+
   void write_custody(wire::JsonWriter& writer, uint64_t offset, std::string_view scope) const {
     writer.begin_object().key("position").text(to_string(parts_.journal.position(offset)));
     if (!scope.empty()) writer.key(scope.front() == 'd' ? "deliverer_id" : "order_id").text(scope.substr(1));
@@ -498,7 +548,7 @@ class Reads {
     const auto kept = parts_.store.quarantined(offset, 1);
     const bool quarantined = kept && !kept->rows.empty() && kept->rows.front().offset == offset;
     writer.key("quarantined").boolean(quarantined);
-    if (quarantined) writer.key("reason").text(kept->rows.front().what.reason);
+    if (quarantined) write_quarantined(writer, kept->rows.front().what);
     // What it was can be said as long as the journal still has it.
     if (auto read = parts_.journal.read(offset, 1); read && !read->records.empty() && read->first == offset) {
       const auto record = wire::decode_record(read->records[0]);
@@ -540,6 +590,7 @@ std::vector<Route> read_routes(const ApiParts& parts) {
   get("/v1/deliverers/{id}", Act::read, Where::loop, &Reads::deliverer);
   get("/v1/deliverers/{id}/track", Act::read, Where::pool, &Reads::deliverer_track);
   get("/v1/custody/{id}", Act::read, Where::loop, &Reads::custody);
+  get("/v1/quarantine", Act::observe, Where::pool, &Reads::quarantine);
   return routes;
 }
 

@@ -1,6 +1,7 @@
 #include <algorithm>
 
 #include "serve/api.h"
+#include "serve/parameters.h"
 #include "serve/problem.h"
 #include "wire/compression.h"
 #include "wire/json_in.h"
@@ -8,6 +9,8 @@
 
 namespace waybill::serve {
 namespace {
+
+enum class Detail { failures, all };  // all: the answer has a row for every item
 
 constexpr std::string_view problem_type = "application/problem+json";
 constexpr size_t idempotency_key_bytes_max = 100;  // with "#" and the item's number it is a client id
@@ -42,6 +45,20 @@ Reply unsupported(std::string_view field, std::string_view expected) {
                           .expected = std::string(expected)});
 }
 
+// The client's own name of this request; empty where it gives none.
+std::expected<std::string, Reply> idempotency_key(const Request& request) {
+  const std::string_view key = request.header("Idempotency-Key");
+  if (key.empty()) return std::string();
+  Result<std::string> id = wire::checked_id(key);
+  if (id && key.size() <= idempotency_key_bytes_max) return std::move(*id);
+  const std::string expected =
+      "a text of at most " + std::to_string(idempotency_key_bytes_max) + " bytes of UTF-8 without control characters";
+  return std::unexpected(reply_of(Problem{.status = 400,
+                                          .detail = "Idempotency-Key is not " + expected,
+                                          .field = "Idempotency-Key",
+                                          .expected = expected}));
+}
+
 // The body, unpacked into `unpacked` where it was packed.
 std::expected<std::string_view, Reply> plain_body(const Request& request, std::string& unpacked) {
   const std::string_view encoding = request.header("Content-Encoding");
@@ -61,8 +78,6 @@ std::expected<std::string_view, Reply> plain_body(const Request& request, std::s
   unpacked = std::move(*plain);
   return unpacked;
 }
-
-enum class Detail { failures, all };  // all: the answer has a row for every item
 
 class Writes {
  public:
@@ -96,8 +111,10 @@ class Writes {
   Reply command(OrderCommand::Kind kind, const Request& request) {
     const Result<std::string> id = wire::checked_id(request.params.at(0));
     if (!id) return rejected(1, Problem{.status = 400, .detail = id.error().message, .field = "order_id"});
+    const auto key = idempotency_key(request);
+    if (!key) return key.error();
     wire::InputOptions options = input_options(request);
-    options.idempotency_key = request.header("Idempotency-Key");
+    options.idempotency_key = *key;
     const auto item = parser().order_command(kind, OrderId(*id), request.body, options);
     if (!item) return rejected(1, Problem{.status = 400, .detail = item.error().message, .field = "body"});
     if (const auto* failure = std::get_if<wire::ItemFailure>(&*item)) return rejected_item(request, *failure);
@@ -164,13 +181,14 @@ class Writes {
   Reply batch(const Request& request, const std::string& source, Parse parse) {
     const auto form = form_of(request.header("Content-Type"));
     if (!form) return unsupported("Content-Type", "application/json, application/x-ndjson or text/csv");
+    const auto key = idempotency_key(request);
+    if (!key) return key.error();
+    const Parameters parameters(request);
+    const Detail detail =
+        parameters.choice<Detail>("detail", {{"failures", Detail::failures}, {"all", Detail::all}}, Detail::failures);
+    if (parameters.bad()) return *parameters.bad();
     wire::InputOptions options = input_options(request);
-    options.idempotency_key = request.header("Idempotency-Key");
-    if (options.idempotency_key.size() > idempotency_key_bytes_max)
-      return reply_of(Problem{.status = 400,
-                              .detail = "Idempotency-Key is too long",
-                              .field = "Idempotency-Key",
-                              .expected = "at most " + std::to_string(idempotency_key_bytes_max) + " bytes"});
+    options.idempotency_key = *key;
     std::string unpacked;
     const auto body = plain_body(request, unpacked);
     if (!body) return body.error();
@@ -181,7 +199,7 @@ class Writes {
     for (const auto& item : *items)
       if (const auto* failure = std::get_if<wire::ItemFailure>(&item)) tell_denied(request, *failure);
     return keep<T>(std::move(*items), source, options.received_at,
-                   request.query_value("detail") == "all" ? Detail::all : Detail::failures);
+                   detail);
   }
 
   // All items are kept, the failed ones in quarantine; nothing is, where no item is good.

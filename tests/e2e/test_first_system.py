@@ -4,6 +4,8 @@ from datetime import datetime, timezone
 
 import pytest
 
+from running import Waybill
+
 PATH = "/v1/deliverer_location/"
 
 
@@ -85,3 +87,11 @@ def test_the_publishers_own_loop(shared):
         assert shared.post(PATH, json.dumps(json.dumps(sent[-1]))).json() == {"status": "OK"}
         assert shared.last(1006) == [sent[-1]]
     assert [kept["latitude"] for kept in shared.track(1006)] == [one["latitude"] for one in sent]
+
+
+def test_a_timestamp_without_zone_is_at_the_offset_that_is_set(tmp_path):
+    with Waybill(tmp_path / "data", arguments=["--time-naive-offset", "-03:00"]) as waybill:
+        assert waybill.post(PATH, location(1, timestamp="2024-01-15T09:00:00")).status_code == 200
+        assert waybill.last(1)[0]["timestamp"] == "2024-01-15T09:00:00"
+        assert waybill.track(1)[0]["timestamp"] == "2024-01-15T12:00:00Z"
+        assert len(waybill.track(1, **{"from": "2024-01-15T09:00:00", "to": "2024-01-15T12:00:01Z"})) == 1

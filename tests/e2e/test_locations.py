@@ -91,6 +91,26 @@ def test_a_bad_item_does_not_take_the_batch_with_it(shared):
     assert_kept(shared, "partial", [sent[0], sent[2], sent[5]])
 
 
+def test_quarantine_is_listed_page_by_page_and_can_be_sent_again(fresh):
+    sent = [location("sick", second) for second in range(10)]
+    bad = [{**one, "latitude": str(one["latitude"])} for one in sent[:7]]
+    assert fresh.post(PATH, bad + sent[7:]).json()["failed"] == 7
+    assert fresh.post("/v1/orders", [{"order_id": "sick"}, {"sequence": 1}]).json()["failed"] == 1
+    items, cursor = [], ""
+    while cursor is not None:
+        page = fresh.get("/v1/quarantine", params={"limit": 3, "cursor": cursor}).json()
+        assert len(page["items"]) <= 3
+        items, cursor = items + page["items"], page["next_cursor"]
+    assert [json.loads(item["raw"]) for item in items] == [*bad, {"sequence": 1}]
+    assert {(item["source"], item["field"]) for item in items} == {("locations", "latitude"), ("orders", "order_id")}
+    mended = [{**json.loads(item["raw"]), "latitude": float(json.loads(item["raw"])["latitude"])} for item in items
+              if item["source"] == "locations"]
+    assert fresh.post(PATH, mended).json()["accepted"] == 7
+    assert_kept(fresh, "sick", sent)
+    for query in ("limit=0", "limit=1001", "cursor=nonsense", "cursor=9-9-9"):
+        assert fresh.get("/v1/quarantine?" + query).status_code == 400, query
+
+
 def test_a_line_that_is_not_json_fails_alone(shared):
     lines = [json.dumps(location("lines", 0)), "{nonsense", json.dumps(location("lines", 2))]
     said = shared.post(PATH, "\n".join(lines), headers=NDJSON).json()
@@ -139,6 +159,21 @@ def test_an_idempotency_key_makes_a_repeated_batch_count_once(shared):
     assert len(shared.track("key")) == 3
     shared.post(PATH, first, headers={"Idempotency-Key": "batch-2"})
     assert len(shared.track("key")) == 6
+
+
+@pytest.mark.parametrize("key", ["k" * 101, "a\tb", b"a\xff"])
+def test_an_idempotency_key_that_cannot_be_an_id_is_refused(shared, key):
+    shared.post("/v1/orders", {"order_id": "bad-key"})
+    for path, body in ((PATH, [location("bad-key")]), ("/v1/orders", [{"order_id": "bad-key"}]), ("/v1/orders/bad-key/close", {})):
+        answer = shared.post(path, body, headers={"Idempotency-Key": key})
+        assert (answer.status_code, answer.json()["field"]) == (400, "Idempotency-Key"), answer.text
+    assert shared.get("/v1/orders/bad-key").json()["state"] == "open"
+
+
+def test_a_detail_that_is_not_known_is_refused(shared):
+    answer = shared.post(PATH + "?detail=some", [location("detail-unknown")])
+    assert (answer.status_code, answer.json()["field"]) == (400, "detail")
+    assert shared.get("/v1/orders/detail-unknown").status_code == 404
 
 
 def test_a_deliverer_without_an_order_is_enough(shared):

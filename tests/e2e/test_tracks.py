@@ -118,7 +118,7 @@ def test_custody_of_what_was_quarantined_tells_the_reason(shared):
     position = said["failures"][0]["quarantined"]
     shared.last("q")
     item = shared.get("/v1/custody/" + position).json()["items"][0]
-    assert item["quarantined"] is True and item["reason"]
+    assert item["quarantined"] is True and item["reason"] and item["field"] == "latitude"
 
 
 def test_last_is_not_sent_again_while_it_is_the_same(shared):
@@ -145,4 +145,5 @@ def test_a_read_waits_for_the_position_that_it_asks_for(shared):
     epoch, partition, offset = said["last"].split("-")
     beyond = shared.get("/v1/orders/wait", params={"at_least": f"{epoch}-{partition}-{int(offset) + 1_000_000}"})
     assert beyond.status_code == 503 and beyond.headers["Retry-After"]
+    assert shared.get("/v1/orders/wait", params={"at_least": f"{epoch}-{partition}-{2**64 - 1}"}).status_code == 503
     assert shared.get("/v1/orders/wait", params={"at_least": "soon"}).status_code == 400
