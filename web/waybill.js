@@ -1,7 +1,9 @@
 // The built-in page: where the couriers are, how the pipeline does, and the track of one order. It only reads the public API.
 const poll_ms = 2000;
 const seen_minutes_max = 15;
+const pages_max = 5;  // of 1000 orders; where more have moved, the page looks back less far
 const orders_shown_max = 200;
+const tail_points_max = 20;
 
 const element = (id) => document.getElementById(id);
 const canvas = element("map");
@@ -11,7 +13,9 @@ const view = { longitude: -8.62, latitude: 41.157, scale: 0, touched: false };  
 let streets = [];
 let orders = [];
 let track = null;  // {order, points}
+let seen_minutes = seen_minutes_max;
 let before = null; // {accepted, at}
+const tails = new Map();  // order to the positions that this page has seen it at
 
 const squeeze = () => Math.cos((view.latitude * Math.PI) / 180);
 function place(longitude, latitude) {
@@ -29,8 +33,8 @@ function fit(points) {
   const [south, north] = [Math.min(...latitudes), Math.max(...latitudes)];
   view.longitude = (west + east) / 2;
   view.latitude = (south + north) / 2;
-  const wide = canvas.clientWidth / Math.max(east - west, 0.004);
-  const high = (canvas.clientHeight / Math.max(north - south, 0.003)) * squeeze();
+  const wide = canvas.clientWidth / Math.max(east - west, 0.02);
+  const high = (canvas.clientHeight / Math.max(north - south, 0.012)) * squeeze();
   view.scale = Math.min(wide, high) * 0.9;
 }
 
@@ -52,19 +56,29 @@ function draw() {
   context.scale(ratio, ratio);
   context.lineJoin = context.lineCap = "round";
   context.strokeStyle = style("--street");
-  context.lineWidth = view.scale > 20000 ? 2 : 1;
+  context.lineWidth = Math.min(Math.max(view.scale / 12000, 0.8), 6);
   context.beginPath();
   for (const street of streets) line(context, street);
   context.stroke();
   if (track) {
-    context.strokeStyle = style("--track");
-    context.lineWidth = 3;
-    context.beginPath();
-    line(context, track.points);
-    context.stroke();
+    for (const [colour, width] of [["--card", 8], ["--track", 4]]) {
+      context.strokeStyle = style(colour);
+      context.lineWidth = width;
+      context.beginPath();
+      line(context, track.points);
+      context.stroke();
+    }
   }
   const colours = { start: style("--start"), on_the_way: style("--way"), arrived: style("--arrived") };
+  context.globalAlpha = 0.45;
+  context.lineWidth = 3;
   for (const order of orders) {
+    context.strokeStyle = colours[order.state] || style("--dim");
+    context.beginPath();
+    line(context, tails.get(order.order_id) || []);
+    context.stroke();
+  }
+  for (const order of orders.toReversed()) {  // the newest on top
     if (!order.last) continue;
     const [x, y] = place(order.last.longitude, order.last.latitude);
     context.fillStyle = colours[order.state] || style("--dim");
@@ -82,16 +96,20 @@ function draw() {
 function age(milliseconds) {
   if (milliseconds == null) return "–";
   const seconds = Math.round(milliseconds / 1000);
-  if (seconds < 100) return `${seconds} s ago`;
-  return seconds < 6000 ? `${Math.round(seconds / 60)} min ago` : `${Math.round(seconds / 3600)} h ago`;
+  if (seconds < 100) return `${seconds} s`;
+  return seconds < 6000 ? `${Math.round(seconds / 60)} min` : `${Math.round(seconds / 3600)} h`;
 }
+
+const short = (id) => (id.length > 12 ? `${id.slice(0, 4)}…${id.slice(-7)}` : id);
 
 function list() {
   const rows = orders.slice(0, orders_shown_max).map((order) => {
     const row = document.createElement("tr");
     const open = document.createElement("button");
     open.type = "button";
-    open.textContent = order.order_id;
+    open.textContent = short(String(order.order_id));
+    open.title = order.order_id;
+    row.classList.toggle("chosen", track !== null && track.order === String(order.order_id));
     open.addEventListener("click", () => show_track(String(order.order_id)));
     row.insertCell().append(open);
     row.insertCell().textContent = order.deliverer_id ?? "–";
@@ -102,6 +120,13 @@ function list() {
     return row;
   });
   element("orders").replaceChildren(...rows);
+  const counts = Object.groupBy ? Object.groupBy(orders, (order) => order.state) : {};
+  element("legend").replaceChildren(...["start", "on_the_way", "arrived"].filter((state) => counts[state]).map((state) => {
+    const item = document.createElement("li");
+    item.className = state;
+    item.textContent = `${counts[state].length} ${state.replaceAll("_", " ")}`;
+    return item;
+  }));
   element("empty").hidden = orders.length > 0;
 }
 
@@ -112,9 +137,29 @@ async function read(path) {
 }
 
 async function read_orders() {
-  const since = new Date(Date.now() - seen_minutes_max * 60000).toISOString();
-  const answer = await (await read(`/v1/orders?updated_since=${since}&limit=1000`)).json();
-  orders = answer.orders.sort((a, b) => (a.fix_age_ms ?? Infinity) - (b.fix_age_ms ?? Infinity));
+  const since = new Date(Date.now() - seen_minutes * 60000).toISOString();
+  const found = [];
+  let cursor = "";
+  for (let page = 0; page < pages_max && cursor !== null; ++page) {
+    const answer = await (await read(`/v1/orders?updated_since=${since}&limit=1000&cursor=${encodeURIComponent(cursor)}`)).json();
+    found.push(...answer.orders);
+    cursor = answer.next_cursor;
+  }
+  if (cursor !== null) seen_minutes = Math.max(seen_minutes / 2, 0.5);
+  orders = found.sort((a, b) => (a.fix_age_ms ?? Infinity) - (b.fix_age_ms ?? Infinity));
+  remember_tails();
+}
+
+function remember_tails() {
+  const shown = new Set(orders.map((order) => order.order_id));
+  for (const order of tails.keys()) if (!shown.has(order)) tails.delete(order);
+  for (const { order_id, last } of orders) {
+    if (!last) continue;
+    const tail = tails.get(order_id) || [];
+    const end = tail.at(-1);
+    if (!end || end[0] !== last.longitude || end[1] !== last.latitude) tail.push([last.longitude, last.latitude]);
+    tails.set(order_id, tail.slice(-tail_points_max));
+  }
 }
 
 async function show_track(order) {
@@ -125,6 +170,7 @@ async function show_track(order) {
     element("found").textContent = `${track.points.length} locations`;
     fit(track.points);
     view.touched = true;
+    list();
   } catch (error) {
     track = null;
     element("found").textContent = `Order ${order} is not known.`;
