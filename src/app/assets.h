@@ -11,6 +11,12 @@ namespace waybill::app {
 std::string_view porto_streets_gz();
 inline constexpr std::string_view porto_streets_attribution = "© OpenStreetMap contributors, ODbL 1.0";
 
+// The API's description, OpenAPI 3.1, and the page that shows it.
+std::string_view openapi_json();
+std::string_view docs_html();
+std::string_view docs_css();
+std::string_view docs_js();
+
 // The built-in page.
 std::string_view page_html();
 std::string_view page_css();

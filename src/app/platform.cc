@@ -72,6 +72,8 @@ void greet(const Config& config, const std::string& url, Demo demo) {
   std::fflush(stdout);
 }
 
+}  // namespace
+
 std::vector<serve::Page> pages() {
   return {
       {.path = "/", .content_type = "text/html; charset=utf-8", .bytes = page_html(), .encoding = {}},
@@ -82,8 +84,14 @@ std::vector<serve::Page> pages() {
       {.path = "/web/streets.geojson",
        .content_type = "application/geo+json",
        .bytes = porto_streets_gz(),
-       .encoding = "gzip"}};
+       .encoding = "gzip"},
+      {.path = "/openapi.json", .content_type = "application/json", .bytes = openapi_json(), .encoding = {}},
+      {.path = "/docs", .content_type = "text/html; charset=utf-8", .bytes = docs_html(), .encoding = {}},
+      {.path = "/web/docs.css", .content_type = "text/css; charset=utf-8", .bytes = docs_css(), .encoding = {}},
+      {.path = "/web/docs.js", .content_type = "text/javascript; charset=utf-8", .bytes = docs_js(), .encoding = {}}};
 }
+
+namespace {
 
 SimulateOptions demo_couriers(const std::string& url, std::string token) {
   SimulateOptions couriers;

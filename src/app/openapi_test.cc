@@ -1,0 +1,75 @@
+// web/openapi.json is true to the code: it has every route, and no other.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <set>
+
+#include "app/assets.h"
+#include "app/platform.h"
+#include "base/simulated_files.h"
+#include "store/memory.h"
+#include "wire/json_text.h"
+
+namespace waybill::app {
+namespace {
+
+// The members of an object by their names, as they stand.
+std::vector<std::pair<std::string, std::string_view>> members(std::string_view object) {
+  std::vector<std::pair<std::string, std::string_view>> found;
+  wire::JsonWalk walk(object);
+  std::string_view name, value;
+  std::string scratch;
+  while (walk.next_member(name, value)) found.emplace_back(std::string(*wire::json_string(name, scratch)), value);
+  return found;
+}
+
+std::string_view member(std::string_view object, std::string_view wanted) {
+  for (const auto& [name, value] : members(object))
+    if (name == wanted) return value;
+  return "{}";
+}
+
+// "GET /v1/orders/{id}"; a slash at a path's end means nothing to the server.
+std::string operation(std::string method, std::string path) {
+  std::ranges::transform(method, method.begin(), [](char c) { return c >= 'a' && c <= 'z' ? char(c - 'a' + 'A') : c; });
+  if (path.size() > 1 && path.ends_with('/')) path.pop_back();
+  return method + ' ' + path;
+}
+
+std::set<std::string> served() {
+  const auto files = make_simulated_files();
+  const auto metrics = make_metrics();
+  const auto journal = journal::open_journal({.folder = "journal"}, *files, system_clock(), *metrics);
+  const auto store = store::open_memory_store();
+  ingest::Progress progress;
+  ingest::Acceptor acceptor(**journal, *metrics);
+  std::set<std::string> operations;
+  for (const serve::Route& route : serve::api_routes({.acceptor = acceptor,
+                                                      .journal = **journal,
+                                                      .store = **store,
+                                                      .progress = progress,
+                                                      .metrics = *metrics,
+                                                      .clock = system_clock(),
+                                                      .pages = pages()}))
+    // What the pages load is no interface for others.
+    if (!route.pattern.starts_with("/web/"))
+      operations.insert(operation(std::string(to_string(route.method)), route.pattern));
+  return operations;
+}
+
+TEST(OpenApi, is_json) {
+  const auto checked = wire::JsonChecker().check(openapi_json());
+  EXPECT_TRUE(checked) << checked.error().message;
+}
+
+TEST(OpenApi, has_every_route_and_no_other) {
+  std::set<std::string> written;
+  for (const auto& [path, item] : members(member(openapi_json(), "paths")))
+    for (const auto& [method, value] : members(item))
+      if (method != "parameters" && method != "summary" && method != "description")
+        written.insert(operation(method, path));
+  EXPECT_EQ(written, served());
+}
+
+}  // namespace
+}  // namespace waybill::app
