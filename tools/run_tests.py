@@ -22,9 +22,11 @@ import xml.etree.ElementTree
 
 import clang_tidy
 import tidy
+import pinned_venv
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 LIVE = ["e2e"]  # the suites of tests/ that also meet the release build
+LIVE_ONLY = ["api"]  # those that meet no other
 PROGRAM_S_MAX = 20 * 60  # a test program or Python suite that runs longer is stopped and has failed
 CRASH_CYCLES = 50  # kills of a running process in script/test; script/soak does this many for each of its minutes
 OUTPUT_CHARS_MAX = 20_000  # of a failure's output: the end of it is shown
@@ -173,7 +175,7 @@ def unit_suites(build, before=()):
 
 
 def python_suites():
-    return sorted({path.parent for path in (ROOT / "tests").glob("*/test_*.py")})
+    return sorted({path.parent for path in (ROOT / "tests").glob("*/test_*.py") if path.parent.name not in LIVE_ONLY})
 
 
 def fuzz_outcome(fuzzer, minutes):
@@ -197,10 +199,16 @@ def run_dev(tally):
     tally.suite("clang-tidy", lambda: clang_tidy_outcome(build))
 
 
+def live_outcome(folder):
+    variables = {"WAYBILL": ROOT / "build" / "release" / "waybill"}
+    if (folder / "requirements.txt").exists():
+        variables["SCHEMATHESIS"] = pinned_venv.pinned_venv(folder / "requirements.txt") / "bin" / "st"
+    return pytest_outcome(folder, **variables)
+
+
 def run_live(tally):
-    for name in LIVE:
-        tally.suite(f"{name}, release", lambda: pytest_outcome(ROOT / "tests" / name,
-                                                               WAYBILL=ROOT / "build" / "release" / "waybill"))
+    for name in LIVE + LIVE_ONLY:
+        tally.suite(f"{name}, release", lambda: live_outcome(ROOT / "tests" / name))
 
 
 def run_soak(tally, minutes):
