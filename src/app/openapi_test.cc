@@ -41,6 +41,7 @@ std::set<std::string> served() {
   const auto metrics = make_metrics();
   const auto journal = journal::open_journal({.folder = "journal"}, *files, system_clock(), *metrics);
   const auto store = store::open_memory_store();
+  const auto audit = serve::open_audit("", *files, system_clock(), *metrics);
   ingest::Progress progress;
   ingest::Acceptor acceptor(**journal, *metrics);
   std::set<std::string> operations;
@@ -50,6 +51,7 @@ std::set<std::string> served() {
                                                       .progress = progress,
                                                       .metrics = *metrics,
                                                       .clock = system_clock(),
+                                                      .audit = **audit,
                                                       .pages = pages()}))
     // What the pages load is no interface for others.
     if (!route.pattern.starts_with("/web/"))

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from running import ROOT, Waybill
+from running import ROOT, Waybill, run
 
 FOLDER = Path(__file__).resolve().parent
 API = json.loads((ROOT / "web/openapi.json").read_text())
@@ -23,7 +23,11 @@ EXAMPLES = 40  # of each operation, besides those that its schema's edges give
 def report(tmp_path_factory):
     """What went wrong, by operation; "" for the rest of the run."""
     folder = tmp_path_factory.mktemp("api")
+    made = run("token", "issue", "--role", "admin", "--data", folder / "data")
+    assert made.returncode == 0, made.stderr
+    bearer = {"Authorization": "Bearer " + json.loads(made.stdout)["token"]}
     with Waybill(folder / "data") as waybill:
+        waybill.session.headers.update(bearer)
         assert waybill.get("/openapi.json").json() == API
         # So that the document's examples find what they name.
         assert waybill.post("/v1/orders", {"order_id": 1001, "deliverer_id": 7, "at": "2026-01-15T08:55:00Z"}).status_code == 200
@@ -31,17 +35,17 @@ def report(tmp_path_factory):
             assert waybill.post("/v1/locations", {"order_id": 1001, "deliverer_id": 7, "latitude": 41.15, "longitude": -8.6,
                                                   "timestamp": f"2026-01-15T09:0{minute}:00Z"}).status_code == 200
         junit = folder / "report.xml"
-        run = subprocess.run(
+        drove = subprocess.run(
             [os.environ.get("SCHEMATHESIS", "st"), "--config-file", FOLDER / "schemathesis.toml", "run",
              waybill.url + "/openapi.json", "--phases", "examples,coverage,fuzzing", "-n", str(EXAMPLES), "--seed", "1",
-             "--continue-on-failure", "--report", "junit", "--report-junit-path", junit],
+             "--continue-on-failure", "-H", f"Authorization: {bearer['Authorization']}", "--report", "junit", "--report-junit-path", junit],
             cwd=folder, capture_output=True, text=True, timeout=SECONDS_MAX,
             env={**os.environ, "SCHEMATHESIS_HOOKS": "hooks", "PYTHONPATH": str(FOLDER), "PYTHONDONTWRITEBYTECODE": "1"})
-        assert junit.exists(), run.stdout[-5000:] + run.stderr[-5000:]
+        assert junit.exists(), drove.stdout[-5000:] + drove.stderr[-5000:]
         found = {case.get("name"): "\n".join((fault.get("message") or "") + (fault.text or "") for fault in case
                                              if fault.tag in ("failure", "error"))
                  for case in xml.etree.ElementTree.parse(junit).iter("testcase")}
-        found[""] = "" if run.returncode == 0 or any(found.values()) else run.stdout[-5000:] + run.stderr[-5000:]
+        found[""] = "" if drove.returncode == 0 or any(found.values()) else drove.stdout[-5000:] + drove.stderr[-5000:]
         assert waybill.alive() and waybill.get("/readyz").status_code == 200, waybill.log_text()[-2000:]
         assert waybill.stop() == 0
         waybill.assert_books_balance()
