@@ -29,6 +29,7 @@ LIVE = ["e2e"]  # the suites of tests/ that also meet the release build
 LIVE_ONLY = ["api"]  # those that meet no other
 PROGRAM_S_MAX = 20 * 60  # a test program or Python suite that runs longer is stopped and has failed
 CRASH_CYCLES = 50  # kills of a running process in script/test; script/soak does this many for each of its minutes
+ORDERS = 1_000_000  # distinct order ids that one client sends in script/soak; in script/test it is a part of that
 OUTPUT_CHARS_MAX = 20_000  # of a failure's output: the end of it is shown
 ENVIRONMENT = {
     "ASAN_OPTIONS": "detect_leaks=1:strict_string_checks=1:detect_stack_use_after_return=1",
@@ -222,6 +223,8 @@ def run_soak(tally, minutes):
     tally.suite("crash", lambda: pytest_outcome(ROOT / "tests" / "crash", seconds_max=minutes * 600 + 3600,
                                                 WAYBILL=ROOT / "build" / "release" / "waybill",
                                                 CYCLES=CRASH_CYCLES * minutes))
+    tally.suite("hostile", lambda: pytest_outcome(ROOT / "tests" / "hostile", seconds_max=minutes * 600 + 3600,
+                                                  WAYBILL=ROOT / "build" / "release" / "waybill", ORDERS=ORDERS))
 
 
 def main():

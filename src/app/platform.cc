@@ -11,6 +11,7 @@
 #include "app/simulate.h"
 #include "app/version.h"
 #include "app/wiring.h"
+#include "base/environment.h"
 #include "base/guarded.h"
 #include "ingest/keep.h"
 #include "ingest/subscribe.h"
@@ -105,12 +106,26 @@ SimulateOptions demo_couriers(const std::string& url, std::string token) {
   return couriers;
 }
 
+constexpr uint64_t files_reserved = 512;  // open files that the journal and the store may need beside the connections
+
+// As configured, or as many as leave the journal and the store the files that they need.
+uint64_t connections_max(const Config& config) {
+  const uint64_t files = raise_open_files();
+  const uint64_t affordable = files > 2 * files_reserved ? files - files_reserved : files / 2;
+  if (affordable >= config.http_connections_max) return config.http_connections_max;
+  log::warning("fewer connections than http.connections_max: the system allows too few open files",
+               {{"connections", affordable}, {"open files", files}});
+  return affordable;
+}
+
 serve::ServerOptions server_options(const Config& config, serve::Tls* tls) {
   return {.host = config.host(),
           .port = config.port(),
           .threads = static_cast<int>(config.http_threads),
-          .connections_max = config.http_connections_max,
+          .connections_max = connections_max(config),
           .body_bytes_max = config.http_body_mib_max << 20,
+          .idle_ms_max = std::chrono::seconds(config.http_idle_seconds_max),
+          .request_ms_max = std::chrono::seconds(config.http_request_seconds_max),
           .tls = tls,
           .handshake_ms_max = std::chrono::milliseconds(config.tls_handshake_ms_max)};
 }

@@ -88,7 +88,7 @@ bool Conversation::step() {
   const size_t taken = parser_.feed(std::string_view(input_).substr(input_begin_, input_end_ - input_begin_));
   input_begin_ += taken;
   switch (parser_.state()) {
-    case State::bad: finish_badly(parser_.refusal().status, parser_.refusal().detail); return false;
+    case State::bad: finish_badly(parser_.refusal()); return false;
     case State::nothing: return false;
     case State::head:
     case State::body:
@@ -97,7 +97,11 @@ bool Conversation::step() {
         if (!admitted()) return false;
         tell_continue();
       }
-      if (input_end_ - input_begin_ >= room_bytes_max) finish_badly(431, "a line of the request is too long");
+      if (input_end_ - input_begin_ >= room_bytes_max)
+        finish_badly({.status = 431,
+                      .detail = "a line of the request is too long",
+                      .field = parser_.state() == State::head ? "head" : "body",
+                      .expected = "lines of less than " + std::to_string(room_bytes_max) + " bytes"});
       return false;
     case State::whole: return account_body() && dispatch();
   }
@@ -116,7 +120,7 @@ bool Conversation::account_body() {
   if (bytes <= body_bytes_taken_ + RequestParser::body_keep_bytes) return true;
   const size_t more = bytes - body_bytes_taken_;
   if (!surroundings_.take_body_bytes(more)) {
-    finish_badly(503, "too many large requests at once");
+    finish_badly({.status = 503, .detail = "too many large requests at once"});
     return false;
   }
   body_bytes_taken_ += more;
@@ -160,9 +164,15 @@ bool Conversation::dispatch() {
   }
   if (!found.route) {
     if (found.allow.empty()) {
-      finish(nullptr, reply_of(Problem{.status = 404, .detail = "there is no such path"}));
+      finish(nullptr, reply_of(Problem{.status = 404,
+                                       .detail = "there is no such path",
+                                       .field = "path",
+                                       .expected = "a path of this API, as /v1/orders"}));
     } else {
-      Reply reply = reply_of(Problem{.status = 405, .detail = "this path answers " + found.allow});
+      Reply reply = reply_of(Problem{.status = 405,
+                                     .detail = "this path answers " + found.allow,
+                                     .field = "method",
+                                     .expected = "one of " + found.allow});
       reply.headers.emplace_back("Allow", std::move(found.allow));
       finish(nullptr, reply);
     }
@@ -254,9 +264,7 @@ void Conversation::finish(const Route* route, Reply reply) {
   surroundings_.give_body_bytes(std::exchange(body_bytes_taken_, 0));
 }
 
-void Conversation::finish_badly(int status, std::string_view detail) {
-  finish_for_good(nullptr, reply_of(Problem{.status = status, .detail = std::string(detail)}));
-}
+void Conversation::finish_badly(const Problem& problem) { finish_for_good(nullptr, reply_of(problem)); }
 
 void Conversation::finish_for_good(const Route* route, Reply reply) {
   surroundings_.door().dress(parser_.request(), reply);
@@ -268,7 +276,9 @@ void Conversation::finish_for_good(const Route* route, Reply reply) {
   surroundings_.give_body_bytes(std::exchange(body_bytes_taken_, 0));
 }
 
-void Conversation::refuse(int status, std::string_view detail) { finish_badly(status, detail); }
+void Conversation::refuse(int status, std::string_view detail) {
+  finish_badly({.status = status, .detail = std::string(detail)});
+}
 
 void Conversation::committed(Committed committed) {
   if (committed == Committed::no) forget_held();
@@ -307,7 +317,7 @@ void Conversation::progressed() { phase_began_ = surroundings_.now(); }
 
 void Conversation::sent() {
   sending_ = false;
-  if (output_.capacity() > output_bytes_max)
+  if (output_.capacity() > output_keep_bytes)
     output_ = {};
   else
     output_.clear();
@@ -339,7 +349,10 @@ void Conversation::sweep() {
   } else if (resting()) {
     cut_ = phase > limits_.idle_ms_max;
   } else if (now - request_began_ > limits_.request_ms_max) {
-    finish_badly(408, "the request did not come to its end in time");
+    finish_badly({.status = 408,
+                  .detail = "the request did not come to its end in time",
+                  .field = parser_.state() == RequestParser::State::head ? "head" : "body",
+                  .expected = "the whole request within " + std::to_string(limits_.request_ms_max.count()) + " ms"});
   }
 }
 

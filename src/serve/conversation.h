@@ -61,6 +61,7 @@ class Conversation {
  public:
   static constexpr size_t pipeline_max = 128;
   static constexpr size_t output_bytes_max = 256 << 10;
+  static constexpr size_t output_keep_bytes = 16 << 10;  // of a resting conversation
   static constexpr size_t room_bytes_min = 4 << 10;
   static constexpr size_t room_bytes_max = 64 << 10;
 
@@ -115,7 +116,7 @@ class Conversation {
   bool account_body();
   bool resting() const;  // nothing asked, nothing to answer
   void finish(const Route* route, Reply reply);
-  void finish_badly(int status, std::string_view detail);
+  void finish_badly(const Problem& problem);
   void finish_for_good(const Route* route, Reply reply);  // the rest of what comes is not read
   void forget_held();
 

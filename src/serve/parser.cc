@@ -32,18 +32,62 @@ Method method_of(http::verb verb) {
   }
 }
 
-RequestParser::Refusal refusal_of(const ErrorCode& error) {
-  if (error == http::error::header_limit) return {431, "the head of the request is too large"};
-  if (error == http::error::body_limit) return {413, "the body of the request is too large"};
-  if (error == http::error::bad_version) return {505, "HTTP/1.1 and HTTP/1.0 are spoken here"};
-  if (error == http::error::bad_transfer_encoding) return {501, "of transfer encodings only chunked is known here"};
-  if (error == http::error::bad_method) return {400, "the request line has no valid method"};
-  if (error == http::error::bad_target) return {400, "the request line has no valid target"};
-  if (error == http::error::bad_field) return {400, "the head has a bad field, or not one Host"};
-  if (error == http::error::bad_content_length || error == http::error::multiple_content_length)
-    return {400, "the Content-Length makes no sense"};
-  return {400, "this is not HTTP"};
+Problem head_too_large(const ParserLimits& limits) {
+  return {.status = 431,
+          .detail = "the head of the request is too large",
+          .field = "head",
+          .expected = "at most " + std::to_string(limits.header_bytes_max) + " bytes and " +
+                      std::to_string(limits.header_fields_max) + " fields"};
 }
+
+Problem bad_lines() {
+  return {.status = 400,
+          .detail = "the head has a line that other readers may understand otherwise",
+          .field = "head",
+          .expected = "lines that end with CR LF and are not folded"};
+}
+
+Problem refusal_of(const ErrorCode& code, const ParserLimits& limits) {
+  using http::error;
+  switch (static_cast<http::error>(code.value())) {
+    case error::header_limit: return head_too_large(limits);
+    case error::body_limit:
+      return {.status = 413,
+              .detail = "the body of the request is too large",
+              .field = "body",
+              .expected = "at most " + std::to_string(limits.body_bytes_max) + " bytes"};
+    case error::bad_version:
+      return {.status = 505,
+              .detail = "this version of HTTP is not spoken here",
+              .field = "version",
+              .expected = "HTTP/1.1 or HTTP/1.0"};
+    case error::bad_transfer_encoding:
+      return {.detail = "the end of the body cannot be known for sure",
+              .field = "Transfer-Encoding",
+              .expected = "once, chunked, in HTTP/1.1, and no Content-Length beside it"};
+    case error::bad_content_length:
+    case error::multiple_content_length:
+      return {.detail = "the end of the body cannot be known for sure",
+              .field = "Content-Length",
+              .expected = "once, a whole number, and no Transfer-Encoding beside it"};
+    case error::bad_method:
+      return {.detail = "the request line has no valid method", .field = "method", .expected = "a token, as GET"};
+    case error::bad_target:
+      return {.detail = "the request line has no valid target", .field = "target", .expected = "a path, as /v1/orders"};
+    case error::bad_field:
+    case error::bad_value:
+      return {.detail = "the head has a bad field", .field = "head", .expected = "lines of the form Name: value"};
+    case error::bad_line_ending: return bad_lines();
+    case error::bad_chunk:
+    case error::bad_chunk_extension:
+      return {.detail = "the body has a bad chunk",
+              .field = "body",
+              .expected = "chunks of the form SIZE CR LF bytes CR LF, the last of size 0"};
+    default: return {.detail = "this is not HTTP", .field = "head", .expected = "a request of HTTP/1.1"};
+  }
+}
+
+constexpr std::string_view digits = "0123456789";
 
 }  // namespace
 
@@ -69,22 +113,30 @@ struct RequestParser::Beast final : http::basic_parser<true> {
   void on_field_impl(http::field field, BeastText name, BeastText value, ErrorCode& error) override {
     if (owner.state_ == State::body) return;  // trailers say nothing to us
     // The library limits only what it has not yet taken.
-    if (owner.text_.size() + name.size() + value.size() > owner.limits_.header_bytes_max) {
+    if (owner.text_.size() + name.size() + value.size() > owner.limits_.header_bytes_max ||
+        owner.fields_.size() == owner.limits_.header_fields_max) {
       error = http::error::header_limit;
       return;
     }
-    // A coding that the library does not undo would leave the body's end to guesswork.
-    if (field == http::field::transfer_encoding && !boost::beast::iequals(value, "chunked")) {
-      error = http::error::bad_transfer_encoding;
-      return;
+    // A coding that the library does not undo would leave the body's end to guesswork; HTTP/1.0 knows none.
+    if (field == http::field::transfer_encoding) {
+      foreign_coding = !old && !boost::beast::iequals(value, "chunked");
+      if (old || foreign_coding) error = http::error::bad_transfer_encoding;
     }
+    // The library would take "5, 5" and a second one that says the same.
+    if (field == http::field::content_length &&
+        (++lengths > 1 ||
+         std::string_view(value.data(), value.size()).find_first_not_of(digits) != std::string_view::npos))
+      error = http::error::bad_content_length;
+    if (error) return;
     if (field == http::field::host) ++hosts;
     if (field == http::field::expect && boost::beast::iequals(value, "100-continue")) expects_continue = true;
     const Place name_place = put_text(name);
     owner.fields_.push_back({name_place, put_text(value)});
   }
   void on_header_impl(ErrorCode& error) override {
-    if (old ? hosts > 1 : hosts != 1)
+    bad_host = old ? hosts > 1 : hosts != 1;
+    if (bad_host)
       error = http::error::bad_field;
     else
       owner.head_is_whole();
@@ -104,7 +156,24 @@ struct RequestParser::Beast final : http::basic_parser<true> {
   void on_finish_impl(ErrorCode&) override {}
 
   RequestParser& owner;
+  // What is wrong with the head, where the library's error would not say it.
+  Problem refusal(const ErrorCode& error) const {
+    if (foreign_coding)
+      return {.status = 501,
+              .detail = "this transfer encoding is not known here",
+              .field = "Transfer-Encoding",
+              .expected = "chunked"};
+    if (bad_host)
+      return {.detail = "it is not said whom the request is for",
+              .field = "Host",
+              .expected = old ? "at most once" : "exactly once"};
+    return refusal_of(error, owner.limits_);
+  }
+
   int hosts = 0;
+  int lengths = 0;
+  bool foreign_coding = false;
+  bool bad_host = false;
   bool old = false;
   bool expects_continue = false;
 };
@@ -123,16 +192,31 @@ size_t RequestParser::feed(std::string_view bytes) {
   if (bytes.empty()) return skipped;
 
   if (state_ == State::nothing) state_ = State::head;
+  const bool in_head = state_ == State::head;
   ErrorCode error;
   const size_t taken = beast_->put(boost::asio::const_buffer(bytes.data(), bytes.size()), error);
   if (error && error != http::error::need_more) {
-    refusal_ = refusal_of(error);
+    refusal_ = beast_->refusal(error);
+    state_ = State::bad;
+  } else if (in_head && !lines_are_strict(bytes.substr(0, taken))) {
+    refusal_ = bad_lines();
     state_ = State::bad;
   } else if (beast_->is_done()) {
     request_.body = body_;
     state_ = State::whole;
   }
   return skipped + taken;
+}
+
+// The library joins folded lines, which not every server in front of this one does. Looks at what was taken, up to the head's
+// end; the library takes a line only when it has seen what follows it.
+bool RequestParser::lines_are_strict(std::string_view taken) {
+  for (size_t i = 0; i < taken.size(); before_ = taken[i++]) {
+    if (before_ == '\n' && (taken[i] == ' ' || taken[i] == '\t')) return false;
+    if ((taken[i] == '\n') != (before_ == '\r')) return false;
+    if (taken[i] == '\r' && before_ == '\n') return true;
+  }
+  return true;
 }
 
 void RequestParser::head_is_whole() {
@@ -145,9 +229,11 @@ void RequestParser::head_is_whole() {
   std::string_view target = view(target_);
   target = target.substr(0, target.find('#'));
   // A proxy's form, "http://host/path": the host says nothing to us.
-  if (const size_t scheme = target.find("://"); !target.starts_with('/') && scheme != std::string_view::npos) {
-    const size_t slash = target.find('/', scheme + 3);
+  for (const BeastText scheme : {"http://", "https://"}) {
+    if (!boost::beast::iequals(BeastText(target.data(), std::min(target.size(), scheme.size())), scheme)) continue;
+    const size_t slash = target.find_first_of("/?", scheme.size());
     target = slash == std::string_view::npos ? "/" : target.substr(slash);
+    break;
   }
   const size_t question = target.find('?');
   request_.path = target.substr(0, question);
@@ -163,6 +249,7 @@ void RequestParser::next() {
   std::destroy_at(beast_.get());
   std::construct_at(beast_.get(), *this);
   state_ = State::nothing;
+  before_ = 0;
   text_.clear();
   fields_.clear();
   headers_.clear();

@@ -1,9 +1,10 @@
 // serve/parser.h — the bytes of a connection to one request after the other; Boost.Beast's HTTP/1.1 parser, fed by hand.
 //
 // Threads: one at a time.
-// Failure: what is not HTTP, or is more than a limit, ends in State::bad with the status to answer; nothing can be parsed
-//          behind it.
-// Limits:  header_bytes_max (431), body_bytes_max (413).
+// Failure: what is not HTTP, or is more than a limit, ends in State::bad with the problem to answer; nothing can be parsed
+//          behind it. So does all that another reader of the same bytes might understand otherwise: two lengths, a folded
+//          line, a bare LF.
+// Limits:  header_bytes_max and header_fields_max (431), body_bytes_max (413).
 // Memory:  head and body are kept from request to request, a body of more than body_keep_bytes is given back.
 #pragma once
 
@@ -12,11 +13,13 @@
 #include <string_view>
 
 #include "serve/http.h"
+#include "serve/problem.h"
 
 namespace waybill::serve {
 
 struct ParserLimits {
   size_t header_bytes_max = 16 << 10;
+  size_t header_fields_max = 100;
   size_t body_bytes_max = 16 << 20;
 };
 
@@ -39,23 +42,21 @@ class RequestParser {
   bool expects_continue() const;  // waits for 100 before it sends the body
   size_t body_bytes() const { return body_.size(); }
 
-  struct Refusal {
-    int status = 400;
-    std::string_view detail;
-  };
-  const Refusal& refusal() const { return refusal_; }
+  const Problem& refusal() const { return refusal_; }
 
   void next();  // forget this request, be ready for the next
 
-  static constexpr size_t body_keep_bytes = 64 << 10;
+  static constexpr size_t body_keep_bytes = 16 << 10;
 
  private:
   struct Beast;
   void head_is_whole();
+  bool lines_are_strict(std::string_view taken);
 
   ParserLimits limits_;
   State state_ = State::nothing;
-  Refusal refusal_;
+  Problem refusal_;
+  char before_ = 0;  // the last byte of the head that was taken
   std::string text_;  // names, values and target, back to back
   struct Place {
     size_t begin = 0;

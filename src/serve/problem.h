@@ -13,7 +13,7 @@ int status_of(Code code);
 std::string_view reason_phrase(int status);  // "Not Found"; also the problem's title
 
 struct Problem {
-  int status = 500;
+  int status = 400;
   std::string detail;
   std::string field = {};     // where one field or parameter is to blame
   std::string expected = {};  // what would have been right there

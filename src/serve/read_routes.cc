@@ -36,7 +36,10 @@ Reply with_tag(const Request& request, std::string body, const std::string& tag)
 }
 
 Reply unknown(std::string_view what, std::string_view id) {
-  return reply_of(Problem{.status = 404, .detail = std::string(what) + " " + std::string(id) + " is not known"});
+  return reply_of(Problem{.status = 404,
+                          .detail = std::string(what) + " " + std::string(id) + " is not known",
+                          .field = "id",
+                          .expected = "the id of a known " + std::string(what)});
 }
 
 class Reads {
@@ -228,7 +231,9 @@ class Reads {
 
   std::expected<std::string, Reply> id_of(const Request& request) const {
     Result<std::string> id = wire::checked_id(request.params.at(0));
-    if (!id) return std::unexpected(reply_of(Problem{.status = 400, .detail = id.error().message, .field = "id"}));
+    if (!id)
+      return std::unexpected(reply_of(
+          Problem{.status = 400, .detail = id.error().message, .field = "id", .expected = id.error().message}));
     return std::move(*id);
   }
 

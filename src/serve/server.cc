@@ -124,6 +124,8 @@ class Loop {
   void forget_wait(Waiters::iterator waiter) { waiting_.erase(waiter); }
   bool take_body_bytes(size_t bytes);
   void give_body_bytes(size_t bytes) { body_bytes_ -= bytes; }
+  void keep_unread(Connection& reader, size_t bytes);
+  void forget_unread(size_t bytes) { unread_bytes_ -= bytes; }
   void count(const Route* route, int status, Moment began);
   void no_more_wakeups() {
     mailbox_->loop.with([](Loop*& loop) { loop = nullptr; });
@@ -157,6 +159,8 @@ class Loop {
   std::shared_ptr<Mailbox> mailbox_ = std::make_shared<Mailbox>();  // shared with callbacks that Progress keeps
   const size_t body_bytes_max_;
   size_t body_bytes_ = 0;
+  const size_t unread_bytes_max_;
+  size_t unread_bytes_ = 0;
   bool draining_ = false;
 };
 
@@ -210,6 +214,9 @@ class Connection final : public Surroundings, public std::enable_shared_from_thi
   }
   void close();
 
+  size_t unread_bytes() const { return unread_bytes_; }
+  Moment unread_since() const { return unread_since_; }
+
   size_t index = 0;       // in the loop's list
   bool refused = false;   // one of the refusals, not of the connections
 
@@ -253,6 +260,8 @@ class Connection final : public Surroundings, public std::enable_shared_from_thi
   Conversation conversation_;
   Loop::Waiters::iterator waiter_;
   Moment linger_began_;
+  size_t unread_bytes_ = 0;  // of a reply that is not taken at once
+  Moment unread_since_;
   std::array<char, 512> discarded_;
   bool waits_ = false;
   bool reading_ = false;
@@ -290,7 +299,10 @@ void Connection::pump() {
     const size_t left = write_some(output, error);
     if (error && error != asio::error::would_block) return close();
     if (left < output.size()) {
+      unread_bytes_ = output.capacity();
+      unread_since_ = now();
       write(left);
+      loop_.keep_unread(*this, unread_bytes_);
       break;
     }
     conversation_.sent();
@@ -339,9 +351,11 @@ void Connection::write(size_t from) {
                            [self = shared_from_this(), from](const ErrorCode& error, size_t bytes) {
                              if (self->closed_) return;
                              if (error) return self->close();
+                             self->unread_since_ = self->now();
                              self->conversation_.progressed();
                              if (from + bytes < self->conversation_.take_output().size())
                                return self->write(from + bytes);
+                             self->loop_.forget_unread(std::exchange(self->unread_bytes_, 0));
                              self->conversation_.sent();
                              self->pump();
                            });
@@ -376,6 +390,7 @@ void Connection::close() {
   if (std::exchange(closed_, true)) return;
   const ConnectionPtr self = shared_from_this();  // the loop's list may hold the last one
   conversation_.abandon();
+  loop_.forget_unread(std::exchange(unread_bytes_, 0));
   ErrorCode ignored;
   socket_.close(ignored);
   loop_.removed(*this);
@@ -470,7 +485,8 @@ Loop::Loop(Shared& shared)
       work_(asio::make_work_guard(io_)),
       sweep_timer_(io_),
       date_(http_date(shared.clock.now())),
-      body_bytes_max_(shared.options.bodies_bytes_max / static_cast<size_t>(std::max(1, shared.options.threads))) {
+      body_bytes_max_(shared.options.bodies_bytes_max / static_cast<size_t>(std::max(1, shared.options.threads))),
+      unread_bytes_max_(shared.options.unread_bytes_max / static_cast<size_t>(std::max(1, shared.options.threads))) {
   mailbox_->loop.with([this](Loop*& loop) { loop = this; });
   for (const Route& route : shared.router.routes())
     meters_.emplace_back(shared.metrics, std::string(to_string(route.method)) + " " + route.pattern);
@@ -571,6 +587,20 @@ bool Loop::take_body_bytes(size_t bytes) {
   if (bytes > body_bytes_max_ - body_bytes_) return false;
   body_bytes_ += bytes;
   return true;
+}
+
+// Who takes nothing makes room for those who do; not for the reply at hand, which may be larger than all that is allowed.
+void Loop::keep_unread(Connection& reader, size_t bytes) {
+  unread_bytes_ += bytes;
+  while (unread_bytes_ > unread_bytes_max_) {
+    Connection* slowest = nullptr;
+    for (const ConnectionPtr& connection : connections_) {
+      if (connection.get() == &reader || connection->unread_bytes() == 0) continue;
+      if (!slowest || connection->unread_since() < slowest->unread_since()) slowest = connection.get();
+    }
+    if (!slowest) return;
+    slowest->close();
+  }
 }
 
 void Loop::count(const Route* route, int status, Moment began) {

@@ -8,7 +8,8 @@
 //           once): the process is to stop then. open_server: invalid for an address that is none, conflict where the port is
 //           taken, denied where it may not be used.
 // Limits:   those of ServerOptions; at connections_max a new one is answered 503 and closed, and beyond refusals_max just
-//           closed; pool_queue_max and bodies_bytes_max answer 503.
+//           closed; pool_queue_max and bodies_bytes_max answer 503; at unread_bytes_max the client that has taken nothing
+//           for longest is cut.
 #pragma once
 
 #include <chrono>
@@ -37,7 +38,8 @@ struct ServerOptions {
   size_t pool_queue_max = 256;  // requests that wait for or run in the pool
   size_t header_bytes_max = 16 << 10;  // 431
   size_t body_bytes_max = 16 << 20;  // 413
-  size_t bodies_bytes_max = 256 << 20;  // of all requests together, those below 64 KiB left out
+  size_t bodies_bytes_max = 256 << 20;  // of all requests together, those below 16 KiB left out
+  size_t unread_bytes_max = 256 << 20;  // of all replies together that their clients do not take
   size_t inline_body_bytes_max = 64 << 10;  // a larger or a packed body is for the pool
   Tls* tls = nullptr;  // HTTPS; outlives the server. null: plain HTTP
   std::chrono::milliseconds handshake_ms_max{10'000};  // from a connection's begin until it speaks TLS: cut

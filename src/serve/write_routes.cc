@@ -72,11 +72,23 @@ std::expected<std::string_view, Reply> plain_body(const Request& request, std::s
   if (compression == wire::Compression::none) return request.body;
   Result<std::string> plain = wire::decompress(request.body, compression, unpacked_bytes_max);
   if (!plain && plain.error().code == Code::overloaded)
-    return std::unexpected(reply_of(Problem{.status = 413, .detail = "the body " + plain.error().message}));
+    return std::unexpected(
+        reply_of(Problem{.status = 413,
+                         .detail = "the body " + plain.error().message,
+                         .field = "body",
+                         .expected = "at most " + std::to_string(unpacked_bytes_max) + " bytes when unpacked"}));
   if (!plain)
-    return std::unexpected(reply_of(Problem{.status = 400, .detail = plain.error().message, .field = "body"}));
+    return std::unexpected(reply_of(Problem{.status = 400,
+                                            .detail = plain.error().message,
+                                            .field = "body",
+                                            .expected = "what Content-Encoding says, to its end"}));
   unpacked = std::move(*plain);
   return unpacked;
+}
+
+Problem bad_body(const Error& error) {
+  return {
+      .status = 400, .detail = error.message, .field = "body", .expected = "what Content-Type says, whole and valid"};
 }
 
 class Writes {
@@ -84,9 +96,12 @@ class Writes {
   explicit Writes(const ApiParts& parts) : parts_(parts) {}
 
   Reply first_system(const Request& request) {
-    auto item = parser().first_system(request.body, input_options(request));
+    std::string unpacked;
+    const auto body = plain_body(request, unpacked);
+    if (!body) return body.error();
+    auto item = parser().first_system(*body, input_options(request));
     if (item) refuse_what_others_carry(request, *item);
-    if (!item) return rejected(1, Problem{.status = 400, .detail = item.error().message, .field = "body"});
+    if (!item) return rejected(1, bad_body(item.error()));
     if (const auto* failure = std::get_if<wire::ItemFailure>(&*item)) return rejected_item(request, *failure);
     const wire::Record record = std::get<Location>(*item);
     const Result<journal::Appended> kept = parts_.acceptor.accept({&record, 1});
@@ -110,13 +125,18 @@ class Writes {
 
   Reply command(OrderCommand::Kind kind, const Request& request) {
     const Result<std::string> id = wire::checked_id(request.params.at(0));
-    if (!id) return rejected(1, Problem{.status = 400, .detail = id.error().message, .field = "order_id"});
+    if (!id)
+      return rejected(
+          1, Problem{.status = 400, .detail = id.error().message, .field = "order_id", .expected = id.error().message});
     const auto key = idempotency_key(request);
     if (!key) return key.error();
     wire::InputOptions options = input_options(request);
     options.idempotency_key = *key;
-    const auto item = parser().order_command(kind, OrderId(*id), request.body, options);
-    if (!item) return rejected(1, Problem{.status = 400, .detail = item.error().message, .field = "body"});
+    std::string unpacked;
+    const auto body = plain_body(request, unpacked);
+    if (!body) return body.error();
+    const auto item = parser().order_command(kind, OrderId(*id), *body, options);
+    if (!item) return rejected(1, bad_body(item.error()));
     if (const auto* failure = std::get_if<wire::ItemFailure>(&*item)) return rejected_item(request, *failure);
     const wire::Record record = std::get<OrderCommand>(*item);
     const Result<journal::Appended> kept = parts_.acceptor.accept({&record, 1});
@@ -173,8 +193,11 @@ class Writes {
                                          : failure.missing ? 422
                                                            : 400,
                                .detail = failure.field.empty() ? failure.reason : failure.field + ": " + failure.reason,
-                               .field = failure.field,
+                               .field = field_of(failure),
                                .expected = failure.reason});
+  }
+  static std::string field_of(const wire::ItemFailure& failure) {
+    return failure.field.empty() ? "body" : failure.field;
   }
 
   template <class T, class Parse>
@@ -193,13 +216,12 @@ class Writes {
     const auto body = plain_body(request, unpacked);
     if (!body) return body.error();
     auto items = parse(*body, *form, options);
-    if (!items) return rejected(1, Problem{.status = 400, .detail = items.error().message, .field = "body"});
+    if (!items) return rejected(1, bad_body(items.error()));
     if constexpr (std::is_same_v<T, Location>)
       for (auto& item : *items) refuse_what_others_carry(request, item);
     for (const auto& item : *items)
       if (const auto* failure = std::get_if<wire::ItemFailure>(&item)) tell_denied(request, *failure);
-    return keep<T>(std::move(*items), source, options.received_at,
-                   detail);
+    return keep<T>(std::move(*items), source, options.received_at, detail);
   }
 
   // All items are kept, the failed ones in quarantine; nothing is, where no item is good.
@@ -249,6 +271,8 @@ class Writes {
     if (problem_status != 0) {
       writer.key("type").text("about:blank").key("title").text(reason_phrase(problem_status));
       writer.key("status").integer(problem_status).key("detail").text("no item of the body can be accepted");
+      // Of the first one; the others are in failures.
+      writer.key("field").text(field_of(failures.front())).key("expected").text(failures.front().reason);
     }
     writer.key("accepted").integer(static_cast<int64_t>(items - failures.size()));
     writer.key("failed").integer(static_cast<int64_t>(failures.size()));
@@ -299,7 +323,7 @@ std::vector<Route> write_routes(const ApiParts& parts) {
   std::vector<Route> routes{
       post(
           "/v1/deliverer_location", Act::write,
-          [writes](const Request& request) { return writes->first_system(request); }, Where::loop),
+          [writes](const Request& request) { return writes->first_system(request); }, Where::by_body),
       post(
           "/v1/locations", Act::write, [writes](const Request& request) { return writes->locations(request); },
           Where::by_body),
@@ -310,7 +334,7 @@ std::vector<Route> write_routes(const ApiParts& parts) {
   for (const auto kind : {OrderCommand::Kind::reassign, OrderCommand::Kind::close, OrderCommand::Kind::cancel})
     routes.push_back(post(
         "/v1/orders/{id}/" + std::string(to_string(kind)), Act::command,
-        [writes, kind](const Request& request) { return writes->command(kind, request); }, Where::loop));
+        [writes, kind](const Request& request) { return writes->command(kind, request); }, Where::by_body));
   return routes;
 }
 

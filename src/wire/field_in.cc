@@ -42,7 +42,7 @@ std::string number_expected(double low, double high) {
 }  // namespace
 
 bool FieldReader::refuse(std::string_view field, std::string reason) {
-  failure_.field = field;
+  failure_.field = field.substr(0, field_bytes_max);
   failure_.reason = std::move(reason);
   return false;
 }
@@ -117,7 +117,8 @@ bool FieldReader::time(std::string_view field, std::string_view value, std::opti
 
 bool FieldReader::text(std::string_view field, std::string_view value, std::string& into) {
   const auto meant = kind_of(value) == JsonKind::string ? json_string(value, scratch_) : std::nullopt;
-  if (!meant) return refuse(field, "expected a text");
+  if (!meant || meant->size() > text_bytes_max)
+    return refuse(field, "expected a text of at most " + std::to_string(text_bytes_max) + " bytes");
   into = *meant;
   return true;
 }

@@ -7,6 +7,7 @@
 namespace waybill::wire {
 namespace {
 
+constexpr size_t reason_bytes_max = 512;
 constexpr std::string_view byte_order_mark = "\xef\xbb\xbf";
 
 std::string_view without_mark(std::string_view body) {
@@ -37,14 +38,18 @@ class Collector {
 
   bool full() const { return items_.size() == items_max; }
   void take(std::string_view object) {
+    if (object.size() > item_bytes_max)
+      return fail_item("has more than " + std::to_string(item_bytes_max) + " bytes", object);
     auto& item = items_.emplace_back(std::in_place_type<T>);
     if (!read_item(object, options_, items_.size() - 1, fields_, *std::get_if<T>(&item))) {
       fields_.failure().raw = object;
       item = std::exchange(fields_.failure(), {});
     }
   }
-  void fail_item(std::string reason, std::string raw) {
-    items_.emplace_back(ItemFailure{.field = "", .reason = std::move(reason), .raw = std::move(raw), .missing = false});
+  void fail_item(std::string reason, std::string_view raw) {
+    if (reason.size() > reason_bytes_max) reason.resize(reason_bytes_max);  // it may hold a column's name
+    items_.emplace_back(ItemFailure{
+        .field = "", .reason = std::move(reason), .raw = std::string(raw.substr(0, item_bytes_max)), .missing = false});
   }
   Items<T> done() { return std::move(items_); }
 
@@ -87,7 +92,7 @@ Result<Items<T>> from_lines(std::string_view body, JsonChecker& checker, const I
     if (const Result<void> checked = checker.check(line); checked)
       items.take(line);
     else
-      items.fail_item(checked.error().message, std::string(line));
+      items.fail_item(checked.error().message, line);
   }
   return items.done();
 }

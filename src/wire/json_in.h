@@ -16,8 +16,10 @@
 
 namespace waybill::wire {
 
+inline constexpr size_t field_bytes_max = 256;
+
 struct ItemFailure {
-  std::string field;  // empty where it is the item as a whole
+  std::string field;  // empty where it is the item as a whole; of a longer one the first field_bytes_max
   std::string reason;  // what was expected there
   std::string raw;  // the item as it came; of a CSV row its JSON object, or its line where it cannot be one
   bool missing = false;  // JSON was fine, a required field is not there (422 where the item is all there is)
@@ -40,6 +42,8 @@ struct InputOptions {
 enum class BodyForm { json, ndjson, csv };  // json: one object or an array
 
 inline constexpr size_t attributes_bytes_max = 16 << 10;  // of one item: more makes it invalid
+inline constexpr size_t item_bytes_max = 256 << 10;  // more makes an item invalid; so much of it is kept in quarantine
+inline constexpr size_t text_bytes_max = 4 << 10;  // of a text of ours that is not an id
 inline constexpr size_t items_max = 100'000;  // of one body: more makes it invalid as a whole
 
 class InputParser {

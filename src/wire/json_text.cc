@@ -38,9 +38,13 @@ int32_t code_unit(std::string_view digits) {
   return value;
 }
 
+std::unexpected<Error> refused_at(size_t at, const std::string& why) {
+  return fail(Code::invalid, "JSON: at byte " + std::to_string(at) + ": " + why);
+}
+
 // The grammar allows halves of surrogate pairs and numbers of any size, no reader takes them: a text of the same length
-// with blanks and zeros for them.
-std::string without_extremes(std::string_view text) {
+// with blanks and zeros for them. So the reader behind it sees no other number than 0.
+Result<std::string> without_extremes(std::string_view text) {
   constexpr std::string_view number_characters = "+-.0123456789eE";
   std::string masked(text);
   bool in_string = false;
@@ -53,7 +57,8 @@ std::string without_extremes(std::string_view text) {
       if (unit >= 0xd800 && unit <= 0xdfff) masked.replace(i + 1, 4, "0020");
     } else if (!in_string && (text[i] == '-' || is_digit(text[i]))) {
       const size_t end = std::min(text.find_first_not_of(number_characters, i), text.size());
-      if (is_json_number(text.substr(i, end - i))) masked.replace(i, end - i, "0" + std::string(end - i - 1, ' '));
+      if (!is_json_number(text.substr(i, end - i))) return refused_at(i, "this is not a number");
+      masked.replace(i, end - i, "0" + std::string(end - i - 1, ' '));
       i = end - 1;
     }
   }
@@ -73,19 +78,16 @@ struct DepthHandler : rapidjson::BaseReaderHandler<rapidjson::UTF8<>, DepthHandl
 // Slower, but takes what is only too large or half a surrogate, and says where and why it refuses.
 Result<void> check_by_grammar(std::string_view text) {
   constexpr unsigned flags = rapidjson::kParseValidateEncodingFlag | rapidjson::kParseIterativeFlag;
-  const std::string masked = without_extremes(text);
+  TRY_LET(const std::string masked, without_extremes(text));
   rapidjson::MemoryStream stream(masked.data(), masked.size());
   rapidjson::Reader reader;
   DepthHandler handler;
   const rapidjson::ParseResult result = reader.Parse<flags>(stream, handler);
   if (handler.depth > json_depth_max)
     return fail(Code::invalid, "JSON: nested deeper than " + std::to_string(json_depth_max));
-  if (!result)
-    return fail(Code::invalid,
-                "JSON: at byte " + std::to_string(result.Offset()) + ": " + rapidjson::GetParseError_En(result.Code()));
+  if (!result) return refused_at(result.Offset(), rapidjson::GetParseError_En(result.Code()));
   // The reader takes a zero byte for the end.
-  if (text.find('\0') != std::string_view::npos)
-    return fail(Code::invalid, "JSON: at byte " + std::to_string(text.find('\0')) + ": a zero byte");
+  if (text.find('\0') != std::string_view::npos) return refused_at(text.find('\0'), "a zero byte");
   return {};
 }
 

@@ -159,7 +159,10 @@ std::optional<ParsedTime> parse_time(std::string_view text, Duration naive_offse
       parsed.time -= take_offset(from, east ? 1 : -1);
     }
   }
-  if (parsed.form.naive) parsed.time -= naive_offset;
+  if (parsed.form.naive) {
+    if (to_us(parsed.time) >= last_year_end_us) return std::nullopt;  // a leap second: it could not be written as sent
+    parsed.time -= naive_offset;
+  }
   if (!from.ok() || !from.done() || !can_be_written(parsed.time)) return std::nullopt;
   return parsed;
 }
