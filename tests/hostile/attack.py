@@ -36,7 +36,7 @@ class Reply:
 
 def read_replies(connection, wanted=None):
     """The replies up to the end of the connection, or so many."""
-    bytes_, replies = b"", []
+    bytes_, replies = bytearray(), []
     while wanted is None or len(replies) < wanted:
         head_end = bytes_.find(b"\r\n\r\n")
         if head_end >= 0:
@@ -45,7 +45,8 @@ def read_replies(connection, wanted=None):
             headers = {name.lower(): value for name, value in re.findall(r"^([^:\r\n]+): ([^\r\n]*)", head, re.M)}
             length = int(headers.get("content-length", 0))
             if len(bytes_) >= head_end + 4 + length:
-                body, bytes_ = bytes_[head_end + 4:head_end + 4 + length], bytes_[head_end + 4 + length:]
+                body = bytes(bytes_[head_end + 4:head_end + 4 + length])
+                del bytes_[:head_end + 4 + length]
                 if status != 100:
                     replies.append(Reply(status, headers, body))
                 continue
@@ -134,9 +135,21 @@ class Honest:
                 self.asked += 1
 
 
-def rss_mib(waybill):
-    status = open(f"/proc/{waybill.process.pid}/status", encoding="utf-8").read()
-    return int(re.search(r"^VmRSS:\s*(\d+) kB", status, re.M)[1]) / 1024
+def memory_mib(waybill, what="VmRSS"):
+    with open(f"/proc/{waybill.process.pid}/status", encoding="utf-8") as status:
+        return int(re.search(rf"^{what}:\s*(\d+) kB", status.read(), re.M)[1]) / 1024
+
+
+@contextlib.contextmanager
+def memory_grows_at_most(waybill, mib, what):
+    """By the most that was resident at any moment, not by what is left."""
+    with open(f"/proc/{waybill.process.pid}/clear_refs", "w", encoding="ascii") as forget:
+        forget.write("5")
+    before = memory_mib(waybill, "VmRSS")
+    yield
+    peak = memory_mib(waybill, "VmHWM")
+    print(f"\n{what}: {before:.0f} MiB, at most {peak:.0f} MiB")
+    assert peak - before < mib
 
 
 def open_files(count):

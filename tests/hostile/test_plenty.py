@@ -3,7 +3,7 @@ import datetime
 import json
 import os
 
-from attack import Honest, assert_problem, location, rss_mib
+from attack import Honest, assert_problem, location, memory_mib
 
 ORDERS = int(os.environ.get("ORDERS", 20_000))
 BATCH = 5_000
@@ -20,7 +20,7 @@ def test_a_million_distinct_order_ids_do_not_fill_the_memory(waybill):
         for first in range(0, ORDERS, BATCH):
             said = waybill.post("/v1/locations", lines(first, BATCH), headers=NDJSON)
             assert said.status_code == 200 and said.json()["accepted"] == BATCH
-            measured.append(rss_mib(waybill))
+            measured.append(memory_mib(waybill))
     print(f"\n{ORDERS} order ids: {measured[0]:.0f} MiB after the first {BATCH}, {measured[len(measured) // 2]:.0f} at half, "
           f"{measured[-1]:.0f} at the end")
     for order in (0, ORDERS // 2, ORDERS - 1):
@@ -30,7 +30,7 @@ def test_a_million_distinct_order_ids_do_not_fill_the_memory(waybill):
 
 
 def test_as_many_orders_by_command_and_no_location(waybill):
-    before = rss_mib(waybill)
+    before = memory_mib(waybill)
     with Honest(waybill):
         for first in range(0, ORDERS // 2, BATCH):
             body = lines(first, BATCH, lambda n: {"order_id": f"told-{n}", "deliverer_id": f"t-{n % 7}"})
@@ -38,8 +38,8 @@ def test_as_many_orders_by_command_and_no_location(waybill):
             assert said.status_code == 200 and said.json()["accepted"] == BATCH
         # Seven deliverers hold them all: what is told of one is bounded.
         assert len(waybill.get("/v1/deliverers/t-1").json()["orders"]) == min(1000, -(-(ORDERS // 2) // 7))
-    print(f"\n{ORDERS // 2} orders by command: {before:.0f} -> {rss_mib(waybill):.0f} MiB")
-    assert rss_mib(waybill) - before < 700
+    print(f"\n{ORDERS // 2} orders by command: {before:.0f} -> {memory_mib(waybill):.0f} MiB")
+    assert memory_mib(waybill) - before < 700
 
 
 def at(**ago):
