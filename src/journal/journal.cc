@@ -112,6 +112,7 @@ class FolderJournal final : public Journal {
     if (recovered.segments.empty()) {
       TRY(begin_folder());
     } else {
+      TRY(check_room(recovered));
       take_over(std::move(recovered));
     }
     current_ = plan_;
@@ -250,6 +251,16 @@ class FolderJournal final : public Journal {
   }
 
   // Everything that is taken has its place in a segment that is on the disk already: a commit never fails for want of space.
+  // The segment behind one without a record would have its name.
+  Result<void> check_room(const Recovered& recovered) const {
+    const Segment& last = recovered.segments.back();
+    if (recovered.tail.next > last.first() || last.bytes >= segment_header_bytes + frame_header_bytes + payload_max_)
+      return {};
+    return fail(Code::corrupt, join_path(options_.folder, segment_name(last.first())) +
+                                   ": holds no record and has only " + std::to_string(last.bytes) +
+                                   " bytes, too few for one: it was cut off. Restore the file from a copy");
+  }
+
   Result<void> make_room(std::unique_lock<std::mutex>& lock, const std::vector<Cut>& cuts, uint64_t bytes) {
     for (;;) {
       if (failed_) return failure();

@@ -59,6 +59,24 @@ TEST(JournalDamage, in_the_middle_of_the_last_segment_refuses_to_open_and_names_
   EXPECT_EQ(reader.error().code, Code::corrupt);
 }
 
+TEST(JournalDamage, of_a_file_that_was_cut_off_before_its_first_record_refuses_to_open) {
+  Probe probe({});
+  ASSERT_TRUE(probe.open());
+  probe.close();
+  const std::string path = probe.segment_path(0);
+  const std::string whole = read_file(probe.files(), path).value();
+  for (const size_t bytes : {segment_header_bytes, segment_header_bytes + 5, whole.size() / 1000}) {
+    ASSERT_TRUE(write_file_atomically(probe.files(), path, whole.substr(0, bytes)));
+    const auto opened = probe.open();
+    ASSERT_FALSE(opened) << bytes;
+    EXPECT_EQ(opened.error().code, Code::corrupt);
+    EXPECT_TRUE(says(opened.error(), {segment_name(0), "only " + std::to_string(bytes) + " bytes"}))
+        << opened.error().message;
+  }
+  ASSERT_TRUE(write_file_atomically(probe.files(), path, whole));
+  ASSERT_TRUE(probe.open());
+}
+
 TEST(JournalDamage, of_any_byte_before_the_last_group_refuses_to_open) {
   Probe probe({.segment_bytes = 8192});
   ASSERT_TRUE(probe.open());

@@ -5,6 +5,7 @@ import re
 import resource
 import socket
 import threading
+import time
 
 import requests
 
@@ -99,13 +100,26 @@ def location(order, second=0, **more):
             "timestamp": f"2024-01-15T{9 + second // 3600:02}:{second // 60 % 60:02}:{second % 60:02}Z", **more}
 
 
+def plain_get(session, url):
+    return session.get(url, timeout=TIMEOUT_S)
+
+
+def patient_get(session, url):
+    """As a client reads that knows Retry-After: while more is accepted than the store can show, it is told 503."""
+    until = time.monotonic() + TIMEOUT_S
+    while True:
+        answer = plain_get(session, url)
+        if answer.status_code != 503 or "Retry-After" not in answer.headers or time.monotonic() > until:
+            return answer
+
+
 class Honest:
     """Somebody who sends locations and asks for them while others misbehave; every request must succeed."""
 
     numbers = iter(range(1_000_000))
 
-    def __init__(self, waybill):
-        self.waybill, self.order = waybill, f"honest-{next(self.numbers)}"
+    def __init__(self, waybill, get=plain_get):
+        self.waybill, self.order, self.get = waybill, f"honest-{next(self.numbers)}", get
         self.asked, self.failures, self.over = 0, [], threading.Event()
         self.thread = threading.Thread(target=self._run)
 
@@ -126,7 +140,7 @@ class Honest:
                 sent = location(self.order, self.asked)
                 try:
                     told = session.post(self.waybill.url + "/v1/locations", json=sent, timeout=TIMEOUT_S)
-                    seen = session.get(self.waybill.url + f"/v1/deliverer_location/last/{self.order}", timeout=TIMEOUT_S)
+                    seen = self.get(session, self.waybill.url + f"/v1/deliverer_location/last/{self.order}")
                     if (told.status_code, seen.status_code) != (200, 200) or \
                             seen.json()["data"][0]["latitude"] != sent["latitude"]:
                         self.failures.append((told.status_code, told.text, seen.status_code, seen.text))
