@@ -124,10 +124,10 @@ serve::ServerOptions server_options(const Config& config, serve::Tls* tls) {
           .threads = static_cast<int>(config.http_threads),
           .connections_max = connections_max(config),
           .body_bytes_max = config.http_body_mib_max << 20,
-          .idle_ms_max = std::chrono::seconds(config.http_idle_seconds_max),
-          .request_ms_max = std::chrono::seconds(config.http_request_seconds_max),
           .tls = tls,
-          .handshake_ms_max = std::chrono::milliseconds(config.tls_handshake_ms_max)};
+          .handshake_ms_max = std::chrono::milliseconds(config.tls_handshake_ms_max),
+          .idle_ms_max = std::chrono::seconds(config.http_idle_seconds_max),
+          .request_ms_max = std::chrono::seconds(config.http_request_seconds_max)};
 }
 
 }  // namespace

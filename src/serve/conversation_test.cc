@@ -49,6 +49,25 @@ TEST(Conversation, answers_a_request_however_it_is_cut) {
   }
 }
 
+TEST(Conversation, takes_no_body_from_who_may_not_send_it) {
+  Talk talk;
+  const std::string head = "POST /shut HTTP/1.1\r\n" + host + "Content-Length: 1000000\r\n";
+  EXPECT_TRUE(talk.say(head + "\r\n").starts_with("HTTP/1.1 401 ")) << "the head is enough";
+  EXPECT_FALSE(talk.conversation.wants_input());
+  EXPECT_TRUE(talk.conversation.over());
+  Talk waiting;
+  const std::string said = waiting.say(head + "Expect: 100-continue\r\n\r\n");
+  EXPECT_EQ(said.find("100 Continue"), std::string::npos) << said;
+}
+
+TEST(Conversation, goes_on_behind_a_request_that_was_refused_as_a_whole) {
+  Talk talk;
+  const std::string said =
+      talk.say("POST /shut HTTP/1.1\r\n" + host + "Content-Length: 2\r\n\r\nhiGET /plain HTTP/1.1\r\n" + host + "\r\n");
+  EXPECT_EQ(count_of(said, "HTTP/1.1 401 "), 1u);
+  EXPECT_EQ(count_of(said, "HTTP/1.1 200 "), 1u);
+}
+
 TEST(Conversation, refuses_what_two_servers_could_end_at_different_places) {
   const std::string post = "POST /held HTTP/1.1\r\n" + host;
   expect_refused(post + "Content-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 400, "Transfer-Encoding");

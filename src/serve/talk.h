@@ -21,6 +21,17 @@ struct Asked {
 
 inline constexpr size_t reply_bytes_max = 4 << 10;  // of these handlers and of a problem
 
+// Lets everybody in but to /shut.
+class TestDoor final : public Door {
+ public:
+  std::optional<Reply> admit(const Route& route, Request&) override {
+    if (route.pattern != "/shut") return std::nullopt;
+    return Reply{.status = 401, .body = {}};
+  }
+  Reply preflight(const Request&, std::string_view) override { return {.status = 204, .body = {}}; }
+  void dress(const Request&, Reply&) override {}
+};
+
 class Talk final : public Surroundings {
  public:
   explicit Talk(ConversationLimits talk_limits = {})
@@ -47,6 +58,8 @@ class Talk final : public Surroundings {
     body_bytes -= bytes;
   }
   void count(const Route*, int status, Moment) override { counted.push_back(status); }
+  Door& door() override { return the_door; }
+  std::string_view address() const override { return "192.0.2.1"; }
 
   // As many bytes as are wanted now; how many that was.
   size_t offer(std::string_view bytes) {
@@ -92,6 +105,7 @@ class Talk final : public Surroundings {
     }
   }
 
+  TestDoor the_door;
   Moment time{};
   uint64_t durable = 1;
   uint64_t appended = 1;
@@ -123,6 +137,7 @@ class Talk final : public Surroundings {
             {.method = Method::post, .pattern = "/held", .handler = append, .where = Where::by_body},
             {.method = Method::get, .pattern = "/seen", .handler = note, .needs = Needs::visible},
             {.method = Method::post, .pattern = "/pooled", .handler = append, .where = Where::pool},
+            {.method = Method::post, .pattern = "/shut", .handler = append},
             {.method = Method::get, .pattern = "/of/{id}", .handler = note}};
   }
 };
