@@ -25,6 +25,8 @@ find_path(XXHASH_INCLUDE xxhash.h REQUIRED)
 # spdlog 1.10, fmt 9.1 (MIT): log lines.
 find_package(spdlog REQUIRED)
 find_package(fmt REQUIRED)
+# libsystemd 252 (LGPL-2.1, linked dynamically): sd_notify and its watchdog; does nothing where systemd did not start us.
+pkg_check_modules(systemd REQUIRED IMPORTED_TARGET libsystemd)
 # prometheus-cpp 1.0 (MIT): counters, histograms, text format. Only its core: our own server answers /metrics.
 find_package(prometheus-cpp REQUIRED)
 # OpenSSL 3.0 (Apache-2.0): TLS on the server's sockets, keys of tokens. libjwt 1.10 (MPL-2.0): JSON Web Tokens, made and checked.

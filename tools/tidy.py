@@ -21,6 +21,7 @@ THIRD_PARTY = {
     "simdjson.h": ["wire", "app"], "rapidjson/": ["wire"], "zlib.h": ["wire", "app"], "zstd.h": ["wire"],
     "openssl/": ["serve"], "pugixml.hpp": ["wire"], "csv.h": ["wire"], "curl/": ["app"], "CLI/": ["app"], "toml++/": ["app"],
     "spdlog/": ["base"], "fmt/": ["base"], "prometheus/": ["base"], "isa-l": ["base"], "xxhash.h": ["base"],
+    "systemd/": ["base"],
 }
 # The operating system's own headers. Files, time and randomness are asked for in base only; sockets and signals elsewhere.
 SYSTEM = re.compile(r"(sys|netinet|arpa|linux|cxxabi|fcntl|unistd|signal|poll|pthread|errno|dirent|termios|stdlib)\b")

@@ -1,21 +1,46 @@
 #include "base/log.h"
 
+#include <spdlog/pattern_formatter.h>
+#include <spdlog/sinks/basic_file_sink.h>
+#include <spdlog/sinks/dist_sink.h>
 #include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
 
 #include <atomic>
 #include <memory>
 
+#include "base/guarded.h"
+
 namespace waybill::log {
 namespace {
 
 std::atomic<Format> line_format{Format::text};
 
+std::unique_ptr<spdlog::formatter> formatter() {
+  return std::make_unique<spdlog::pattern_formatter>(line_format.load() == Format::json
+                                                         ? R"({"time":"%Y-%m-%dT%H:%M:%S.%eZ","level":"%l",%v)"
+                                                         : "%Y-%m-%dT%H:%M:%S.%eZ %l %v",
+                                                     spdlog::pattern_time_type::utc);
+}
+
+// Where the lines go. Its one sink can be exchanged while others write: they wait for it.
+spdlog::sinks::dist_sink_mt& outlet() {
+  static const auto made = std::make_shared<spdlog::sinks::dist_sink_mt>(
+      std::vector<spdlog::sink_ptr>{std::make_shared<spdlog::sinks::stderr_sink_mt>()});
+  return *made;
+}
+
+Guarded<std::string>& file_path() {
+  static Guarded<std::string> path;
+  return path;
+}
+
 spdlog::logger& logger() {
   static std::shared_ptr<spdlog::logger> made = [] {
-    auto created = std::make_shared<spdlog::logger>("waybill", std::make_shared<spdlog::sinks::stderr_sink_mt>());
-    created->set_pattern("%Y-%m-%dT%H:%M:%S.%eZ %l %v", spdlog::pattern_time_type::utc);
-    created->flush_on(spdlog::level::info);
+    // The outlet lives as long as the process: the logger does not own it.
+    auto created = std::make_shared<spdlog::logger>("waybill", spdlog::sink_ptr(std::shared_ptr<void>(), &outlet()));
+    created->set_formatter(formatter());
+    created->flush_on(spdlog::level::debug);
     return created;
   }();
   return *made;
@@ -61,9 +86,7 @@ void write(spdlog::level::level_enum level, std::string_view what, std::initiali
 
 void configure(Level level, Format format) {
   line_format = format;
-  logger().set_pattern(
-      format == Format::json ? R"({"time":"%Y-%m-%dT%H:%M:%S.%eZ","level":"%l",%v)" : "%Y-%m-%dT%H:%M:%S.%eZ %l %v",
-      spdlog::pattern_time_type::utc);
+  logger().set_formatter(formatter());
   switch (level) {
     case Level::debug: logger().set_level(spdlog::level::debug); break;
     case Level::info: logger().set_level(spdlog::level::info); break;
@@ -71,6 +94,25 @@ void configure(Level level, Format format) {
     case Level::error: logger().set_level(spdlog::level::err); break;
     case Level::off: logger().set_level(spdlog::level::off); break;
   }
+}
+
+Result<void> to_file(const std::string& path) {
+  return file_path().with([&](std::string& named) -> Result<void> {
+    try {
+      auto sink = std::make_shared<spdlog::sinks::basic_file_sink_mt>(path);
+      sink->set_formatter(formatter());
+      outlet().set_sinks({std::move(sink)});
+    } catch (const spdlog::spdlog_ex& error) {
+      return fail(Code::unavailable, std::string("log file ") + path + ": " + error.what());
+    }
+    named = path;
+    return {};
+  });
+}
+
+Result<void> reopen() {
+  const std::string path = file_path().with([](const std::string& named) { return named; });
+  return path.empty() ? Result<void>() : to_file(path);
 }
 
 void debug(std::string_view what, std::initializer_list<Field> fields) { write(spdlog::level::debug, what, fields); }

@@ -1,6 +1,7 @@
-// base/log.h — what the operator reads: one line a thing, `key=value` behind a sentence, to standard error.
+// base/log.h — what the operator reads: one line a thing, `key=value` behind a sentence, to standard error or a file.
 //
 // Threads: from any thread. Secrets are never passed in: no token, password, key or whole header.
+// Delivery: a line is with the system when the call returns; none is lost while a file is exchanged by reopen().
 #pragma once
 
 #include <concepts>
@@ -8,12 +9,20 @@
 #include <string>
 #include <string_view>
 
+#include "base/result.h"
+
 namespace waybill::log {
 
 enum class Level { debug, info, warning, error, off };
 enum class Format { text, json };
 
 void configure(Level level, Format format);
+
+// From here on the lines are appended to the file, made where it is missing. Fails where it cannot be opened: they go where
+// they went before.
+Result<void> to_file(const std::string& path);
+// Opens the file by its name again, so that one that was renamed (logrotate) gets no more lines. Nothing to do without a file.
+Result<void> reopen();
 
 struct Field {
   std::string key;

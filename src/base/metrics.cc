@@ -78,7 +78,17 @@ class PrometheusMetrics final : public Metrics {
     });
   }
 
-  std::string expose() const override { return prometheus::TextSerializer().Serialize(registry_.Collect()); }
+  void before_expose(std::function<void()> measure) override {
+    measures_.with([&](auto& measures) { measures.push_back(std::move(measure)); });
+  }
+
+  std::string expose() const override {
+    // They set metrics, whose lock is another one.
+    measures_.with([](const auto& measures) {
+      for (const auto& measure : measures) measure();
+    });
+    return prometheus::TextSerializer().Serialize(registry_.Collect());
+  }
 
  private:
   struct State {
@@ -88,6 +98,7 @@ class PrometheusMetrics final : public Metrics {
   };
   prometheus::Registry registry_{prometheus::Registry::InsertBehavior::Merge};
   Guarded<State> state_;
+  Guarded<std::vector<std::function<void()>>> measures_;
 };
 
 }  // namespace

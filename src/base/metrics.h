@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <string>
@@ -42,6 +43,8 @@ class Metrics {
   virtual Gauge& gauge(const std::string& name, const std::string& help, const Labels& labels = {}) = 0;
   virtual Histogram& histogram(const std::string& name, const std::string& help, const std::vector<double>& bounds,
                                const Labels& labels = {}) = 0;
+  // Called before each expose(), by its thread: for what is measured when somebody asks.
+  virtual void before_expose(std::function<void()> measure) = 0;
   virtual std::string expose() const = 0;  // text/plain; version=0.0.4
 };
 

@@ -1,0 +1,29 @@
+// base/process.h — what the system says of this process: memory, open files, time used.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "base/metrics.h"
+#include "base/result.h"
+
+namespace waybill {
+
+struct ProcessUse {
+  uint64_t resident_bytes = 0;
+  uint64_t open_files = 0;
+  uint64_t open_files_max = 0;  // the limit that it runs under
+  double cpu_seconds = 0;
+  double started_at_s = 0;  // since 1970
+};
+
+Result<ProcessUse> process_use();
+
+uint64_t process_id();
+uint32_t user_id();  // the one whose rights count
+
+// process_resident_memory_bytes, process_open_fds, process_max_fds, process_cpu_seconds_total, process_start_time_seconds as
+// every Prometheus client names them, and waybill_build_info{version}; measured anew whenever they are asked for.
+void expose_process(Metrics& metrics, const std::string& version);
+
+}  // namespace waybill
