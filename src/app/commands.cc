@@ -7,7 +7,9 @@
 #include "app/access_commands.h"
 #include "app/client_commands.h"
 #include "app/config_flags.h"
+#include "app/doctor.h"
 #include "app/platform.h"
+#include "app/status.h"
 #include "app/stop_signal.h"
 #include "app/verify.h"
 #include "app/version.h"
@@ -25,13 +27,18 @@ int run_serving(const ConfigFlags& flags, Demo demo) {
   const StopAtSignal stop([&requests] { requests.ask(); });
   const auto loaded = flags.load();
   if (!loaded) return failed(loaded.error());
+  if (!loaded->config.log_file.empty())
+    if (auto opened = log::to_file(loaded->config.log_file); !opened) return failed(opened.error());
   const auto read_config = [&flags]() -> Result<Config> {
     TRY_LET(LoadedConfig again, flags.read());
     return std::move(again.config);
   };
-  return done(run_platform(
+  const Result<void> ran = run_platform(
       {.config = loaded->config, .demo = demo, .reload = {.requests = requests, .read_config = read_config}},
-      stop.token()));
+      stop.token());
+  // Standard error as well: it is where who started us looks first.
+  if (!ran && !loaded->config.log_file.empty()) log::error("ended", {{"why", ran.error().message}});
+  return done(ran);
 }
 
 Run add_up(CLI::App& command) {
@@ -57,6 +64,32 @@ Run add_verify(CLI::App& command) {
     if (!balances) return failed(balances.error());
     return *balances ? exit_done : exit_failed;
   };
+}
+
+Run add_status(CLI::App& command) {
+  auto flags = std::make_shared<ConfigFlags>(command);
+  auto options = std::make_shared<StatusOptions>();
+  auto once = std::make_shared<bool>(false);
+  auto json = std::make_shared<bool>(false);
+  command.add_option("--url", options->url, "a waybill elsewhere; the one that serves --data where it is not given");
+  command.add_flag("--once", *once, "print it once, also on a terminal");
+  command.add_flag("--json", *json, "print it once, as JSON");
+  return [=] {
+    const StopAtSignal stop;
+    const auto loaded = flags->load();
+    if (!loaded) return failed(loaded.error());
+    options->config = loaded->config;
+    options->form = *json ? Form::json : Form::text;
+    options->watch = *once ? Watch::once : watch_of_standard_output(options->form);
+    const auto ready = run_status(*options, system_clock(), stop.token());
+    if (!ready) return failed(ready.error());
+    return *ready ? exit_done : exit_failed;
+  };
+}
+
+Run add_doctor(CLI::App& command) {
+  auto flags = std::make_shared<ConfigFlags>(command);
+  return [=] { return run_doctor(flags->load(), system_clock()) ? exit_done : exit_failed; };
 }
 
 Run add_config(CLI::App& command) {
@@ -88,6 +121,8 @@ constexpr Command commands[] = {
     {"simulate", "couriers that drive on streets and send where they are", add_simulate},
     {"replay", "send the locations of a file: NDJSON, CSV, GPX, also .gz", add_replay},
     {"verify", "do the books of a data folder balance? exits 1 when they do not", add_verify},
+    {"status", "how the running platform is, live; exits 1 when it is not ready", add_status},
+    {"doctor", "looks at disk, clock, limits, port, folder and settings, and says what to do", add_doctor},
     {"token", "who may come in: make keys, issue, list and revoke tokens", add_token},
     {"user", "who may log in to the pages with a password", add_user},
     {"link", "a customer's link to one order", add_link},

@@ -176,6 +176,8 @@ std::vector<Setting> make_settings() {
       choice("log.format", "--log-format", &Config::log_format,
              {{"text", log::Format::text}, {"json", log::Format::json}},
              "one line a thing, for people or for programs"),
+      text("log.file", "--log-file", &Config::log_file, "a file",
+           "gets the lines of `up` and `api`, and is opened anew at SIGHUP; without it they go to standard error"),
       number("http.threads", "--http-threads", &Config::http_threads, 1, 64, "event loops"),
       number("http.body_mib_max", "--http-body-mib-max", &Config::http_body_mib_max, 1, 1024,
              "a larger body is answered 413"),

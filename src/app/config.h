@@ -23,6 +23,7 @@ struct Config {
   std::string port_file;
   log::Level log_level = log::Level::info;
   log::Format log_format = log::Format::text;
+  std::string log_file;
   uint64_t http_threads = 1;
   uint64_t http_body_mib_max = 16;
   uint64_t http_connections_max = 20'000;

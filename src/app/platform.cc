@@ -9,10 +9,13 @@
 #include "app/assets.h"
 #include "app/serving.h"
 #include "app/simulate.h"
+#include "app/supervised.h"
 #include "app/version.h"
 #include "app/wiring.h"
 #include "base/environment.h"
 #include "base/guarded.h"
+#include "base/machine.h"
+#include "base/process.h"
 #include "ingest/keep.h"
 #include "ingest/subscribe.h"
 #include "serve/api.h"
@@ -130,6 +133,21 @@ serve::ServerOptions server_options(const Config& config, serve::Tls* tls) {
           .request_ms_max = std::chrono::seconds(config.http_request_seconds_max)};
 }
 
+// What nobody counts as it happens: measured when /metrics is asked for.
+void expose_state(Metrics& metrics, const Health& health, const std::string& folder) {
+  expose_process(metrics, std::string(version()));
+  Gauge& ready = metrics.gauge("waybill_ready", "1 when it takes and shows locations, as /readyz");
+  Gauge& size = metrics.gauge("waybill_disk_size_bytes", "the file system of the data folder");
+  Gauge& free = metrics.gauge("waybill_disk_free_bytes", "what is free in the file system of the data folder");
+  metrics.before_expose([&health, &ready, &size, &free, folder] {
+    ready.set(health.reasons().empty() ? 1 : 0);
+    const Result<FileSystem> disk = file_system_of(folder);
+    if (!disk) return;  // it stays at what it was
+    size.set(static_cast<double>(disk->size_bytes));
+    free.set(static_cast<double>(disk->free_bytes));
+  });
+}
+
 }  // namespace
 
 Result<void> run_platform(const PlatformOptions& options, std::stop_token stop) {
@@ -145,6 +163,7 @@ Result<void> run_platform(const PlatformOptions& options, std::stop_token stop) 
   TRY_LET(const auto journal, open_journal_of(config, folder, *metrics));
   TRY_LET(const auto store, open_store_of(config, folder));
   TRY(ingest::check_agreement(*journal, *store));
+  expose_state(*metrics, health, config.data);
   ingest::Progress progress;
   ingest::Subscriber subscriber(*journal, *store, progress, health, clock, *metrics);
   ingest::Keeper keeper(*journal, *store, system_files(), health, clock, *metrics,
@@ -189,6 +208,8 @@ Result<void> run_platform(const PlatformOptions& options, std::stop_token stop) 
   TRY(say_serving(config.data, url));
   if (!config.port_file.empty())
     TRY(write_file_atomically(system_files(), config.port_file, std::to_string(server->port()) + "\n"));
+  log::info("serving", {{"version", version()}, {"url", url}, {"data", config.data}});
+  Supervised supervised(*server, clock);
   greet(config, url, options.demo);
   std::jthread driving;
   if (options.demo == Demo::yes) {
@@ -200,6 +221,7 @@ Result<void> run_platform(const PlatformOptions& options, std::stop_token stop) 
   }
 
   const Result<void> ended = ending.wait(stop);
+  supervised.stopping();
   log::info("stopping", {{"why", ended ? "asked to" : ended.error().message}});
   if (driving.joinable()) {
     driving.request_stop();

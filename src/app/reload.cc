@@ -4,6 +4,7 @@
 #include <array>
 
 #include "base/log.h"
+#include "base/supervisor.h"
 
 namespace waybill::app {
 namespace {
@@ -23,6 +24,10 @@ std::string waiting_for_restart(const Config& running, const Config& found) {
 }
 
 void reload_once(const Reload& reload, const Config& running, serve::Tls* tls) {
+  supervisor::tell_reloading();
+  // First, so that all that this tells is in the new file.
+  if (auto reopened = log::reopen(); !reopened)
+    log::error("the log goes on where it was", {{"why", reopened.error().message}});
   const Result<Config> found = reload.read_config();
   if (found) {
     log::configure(found->log_level, found->log_format);
@@ -33,6 +38,7 @@ void reload_once(const Reload& reload, const Config& running, serve::Tls* tls) {
   }
   const bool taken = !tls || tls->reload();  // what was wrong is in the log and the metrics already
   if (found && taken) log::info("reloaded");
+  supervisor::tell_reloaded();
 }
 
 }  // namespace

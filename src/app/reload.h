@@ -1,4 +1,4 @@
-// app/reload.h — what is read again while the process serves: certificate and key, log.level and log.format.
+// app/reload.h — what is read again while the process serves: certificate and key, log.level and log.format, the log file.
 //
 // Failure: what cannot be read or makes no sense is told in the log, and what was in use stays in use.
 // Threads: ask() from any thread.

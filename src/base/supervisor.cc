@@ -2,6 +2,7 @@
 
 #include <systemd/sd-daemon.h>
 
+#include <atomic>
 #include <string>
 
 #include "base/clock.h"
@@ -12,15 +13,25 @@ namespace {
 // What cannot be told is not told: the supervisor sees it by itself when nothing comes.
 void tell(const std::string& state) { [[maybe_unused]] const int told = sd_notify(0, state.c_str()); }
 
+std::atomic<bool> is_ready{false};
+
 }  // namespace
 
-void tell_ready() { tell("READY=1"); }
+void tell_ready() {
+  is_ready = true;
+  tell("READY=1");
+}
 
 void tell_reloading() {
+  if (!is_ready) return;
   // The time lets it tell this reload from an earlier one.
   const auto now = system_clock().steady().time_since_epoch();
   const auto us = std::chrono::duration_cast<std::chrono::microseconds>(now).count();
   tell("RELOADING=1\nMONOTONIC_USEC=" + std::to_string(us));
+}
+
+void tell_reloaded() {
+  if (is_ready) tell("READY=1");
 }
 
 void tell_stopping() { tell("STOPPING=1"); }

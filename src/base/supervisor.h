@@ -8,8 +8,9 @@
 
 namespace waybill::supervisor {
 
-void tell_ready();  // also at the end of a reload
-void tell_reloading();
+void tell_ready();
+void tell_reloading();  // these two only after tell_ready()
+void tell_reloaded();
 void tell_stopping();
 void tell_alive();
 

@@ -19,7 +19,9 @@ Keeper::Keeper(journal::Journal& journal, store::Store& store, Files& files, Hea
       visible_(metrics.gauge("waybill_store_visible_offset", "offset behind the last position visible in the store")),
       journal_begin_(metrics.gauge("waybill_journal_begin_offset", "first offset that is kept")),
       journal_end_(metrics.gauge("waybill_journal_durable_offset", "offset behind the last durable record")),
-      flush_seconds_(metrics.histogram("waybill_store_flush_seconds", "making the store durable", duration_bounds())) {}
+      flush_seconds_(metrics.histogram("waybill_store_flush_seconds", "making the store durable", duration_bounds())),
+      flush_failures_(
+          metrics.counter("waybill_store_flush_failures_total", "times that the store could not be made durable")) {}
 
 Result<void> Keeper::flush() {
   const auto begun = clock_.steady();
@@ -27,12 +29,16 @@ Result<void> Keeper::flush() {
     TRY(store_.flush());
     flush_seconds_.observe(std::chrono::duration<double>(clock_.steady() - begun).count());
   }
+  publish();
+  return {};
+}
+
+void Keeper::publish() {
   const store::Watermarks marks = store_.watermarks();
   durable_.set(static_cast<double>(marks.durable));
   visible_.set(static_cast<double>(marks.visible));
   journal_begin_.set(static_cast<double>(journal_.begin()));
   journal_end_.set(static_cast<double>(journal_.durable_end()));
-  return {};
 }
 
 uint64_t Keeper::trim_end() const {
@@ -82,6 +88,7 @@ void Keeper::step() {
   const bool due = clock_.steady() - flushed_at_ >= options_.flush_every;
   if (!due && !full && marks.visible - marks.durable < options_.flush_records_max) return;
   if (auto flushed = flush(); !flushed) {
+    flush_failures_.add();
     health_.bad("store", flushed.error().message);
     log::error("the store cannot be made durable, the journal keeps what it holds", {{"why", flushed.error().message}});
     return;
@@ -109,6 +116,7 @@ void Keeper::run(std::stop_token stop) {
     else
       health_.good("journal");
     step();
+    publish();
   }
 }
 

@@ -32,6 +32,7 @@ class Keeper {
   Result<uint64_t> trim();
 
  private:
+  void publish();  // the watermarks, to the metrics
   // Up to where the journal may go: a multiple of ledger_span, at most the store's durable watermark.
   uint64_t trim_end() const;
 
@@ -47,6 +48,7 @@ class Keeper {
   Gauge& journal_begin_;
   Gauge& journal_end_;
   Histogram& flush_seconds_;
+  Counter& flush_failures_;
 };
 
 }  // namespace waybill::ingest

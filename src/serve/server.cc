@@ -112,6 +112,7 @@ class Loop {
   asio::io_context& io() { return io_; }
   Shared& shared() { return shared_; }
   std::string_view date() const { return date_; }
+  Moment came_round() const { return came_round_; }  // from any thread
 
   void begin(Tcp::socket socket);      // in the loop's thread, as everything below
   void run();                          // until drained or cut off
@@ -149,6 +150,7 @@ class Loop {
   asio::io_context io_{1};
   asio::executor_work_guard<asio::io_context::executor_type> work_;
   asio::steady_timer sweep_timer_;
+  std::atomic<Moment> came_round_;
   std::string date_;
   std::vector<RouteMeter> meters_;  // of the router's routes, then of what matched none
   std::vector<ConnectionPtr> connections_;
@@ -484,6 +486,7 @@ Loop::Loop(Shared& shared)
     : shared_(shared),
       work_(asio::make_work_guard(io_)),
       sweep_timer_(io_),
+      came_round_(shared.clock.steady()),
       date_(http_date(shared.clock.now())),
       body_bytes_max_(shared.options.bodies_bytes_max / static_cast<size_t>(std::max(1, shared.options.threads))),
       unread_bytes_max_(shared.options.unread_bytes_max / static_cast<size_t>(std::max(1, shared.options.threads))) {
@@ -616,6 +619,7 @@ void Loop::sweep_later() {
 }
 
 void Loop::sweep() {
+  came_round_ = shared_.clock.steady();
   date_ = http_date(shared_.clock.now());
   // Backwards: one that closes is replaced by the last, which has been looked at.
   for (size_t i = connections_.size(); i-- > 0;)
@@ -665,6 +669,11 @@ class AsioServer final : public Server {
   void start() override;
   void stop(std::chrono::milliseconds at_most) override;
   uint16_t port() const override { return port_; }
+  Moment came_round() const override {
+    Moment earliest = Moment::max();
+    for (const auto& loop : loops_) earliest = std::min(earliest, loop->came_round());
+    return earliest;
+  }
 
  private:
   void accept();

@@ -64,6 +64,8 @@ class Server {
   // Takes no more connections, finishes the requests that run, then closes; what is not done in time is cut.
   virtual void stop(std::chrono::milliseconds at_most) = 0;
   virtual uint16_t port() const = 0;
+  // When the event loop that is latest came round; each does every sweep_every, so an old time is a loop that hangs.
+  virtual std::chrono::steady_clock::time_point came_round() const = 0;
 };
 
 // Binds and listens; nobody is served before start().
