@@ -1,0 +1,45 @@
+# What `cmake --install` lays down, and the Debian package of it: script/package. Depends come from dpkg-shlibdeps.
+include(GNUInstallDirs)
+set(deploy ${CMAKE_SOURCE_DIR}/deploy)
+
+# Debian wants manual pages, and changelogs, packed without a time in them.
+find_program(GZIP gzip)
+function(install_packed file name destination)
+  add_custom_command(OUTPUT ${CMAKE_BINARY_DIR}/${name}.gz DEPENDS ${file}
+    COMMAND ${GZIP} -9 -n -c ${file} > ${CMAKE_BINARY_DIR}/${name}.gz VERBATIM)
+  add_custom_target(packed_${name} ALL DEPENDS ${CMAKE_BINARY_DIR}/${name}.gz)
+  install(FILES ${CMAKE_BINARY_DIR}/${name}.gz DESTINATION ${destination})
+endfunction()
+
+install(TARGETS waybill RUNTIME DESTINATION /usr/bin)
+install(FILES ${deploy}/debian/waybill.toml DESTINATION /etc/waybill)
+install(FILES ${deploy}/logrotate/waybill DESTINATION /etc/logrotate.d)
+install(FILES ${deploy}/systemd/waybill.service DESTINATION /lib/systemd/system)
+install(FILES ${deploy}/debian/waybill.sysusers DESTINATION /usr/lib/sysusers.d RENAME waybill.conf)
+install(FILES ${deploy}/debian/copyright docs/OPERATIONS.md docs/FORMATS.md DESTINATION /usr/share/doc/waybill)
+install(FILES ${deploy}/prometheus/waybill.rules.yml ${deploy}/prometheus/prometheus.yml ${deploy}/grafana/waybill.json
+        DESTINATION /usr/share/doc/waybill/examples)
+install_packed(${deploy}/debian/waybill.1 waybill.1 /usr/share/man/man1)
+install_packed(${CMAKE_SOURCE_DIR}/CHANGELOG.md changelog /usr/share/doc/waybill)
+
+set(CPACK_GENERATOR DEB)
+set(CPACK_PACKAGE_NAME waybill)
+set(CPACK_PACKAGE_VERSION ${PROJECT_VERSION})
+set(CPACK_PACKAGE_CONTACT "Waybill maintainers <maintainers@waybill.invalid>")
+set(CPACK_PACKAGE_DESCRIPTION_SUMMARY "couriers' locations, kept once and provably")
+set(CPACK_PACKAGE_DESCRIPTION "Takes couriers' locations in over HTTP, shows the customer where the order is,
+and keeps every location once, from the phone to the analyst's table.
+One binary, one folder of data, no other servers.")
+set(CPACK_SET_DESTDIR ON)
+set(CPACK_INSTALL_PREFIX /usr)
+set(CPACK_STRIP_FILES ON)
+set(CPACK_DEBIAN_FILE_NAME DEB-DEFAULT)
+set(CPACK_DEBIAN_PACKAGE_SECTION net)
+set(CPACK_DEBIAN_PACKAGE_PRIORITY optional)
+set(CPACK_DEBIAN_PACKAGE_SHLIBDEPS ON)
+set(CPACK_DEBIAN_PACKAGE_DEPENDS "init-system-helpers, systemd | systemd-sysusers")
+set(CPACK_DEBIAN_PACKAGE_SUGGESTS "logrotate, prometheus")
+set(CPACK_DEBIAN_PACKAGE_CONTROL_STRICT_PERMISSION ON)
+set(CPACK_DEBIAN_PACKAGE_CONTROL_EXTRA
+    "${deploy}/debian/postinst;${deploy}/debian/prerm;${deploy}/debian/postrm;${deploy}/debian/conffiles")
+include(CPack)
