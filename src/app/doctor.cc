@@ -180,6 +180,27 @@ void look_at_books(Report& report, const Config& config, const DataFolder& folde
                 .advice = {}});
 }
 
+// The folder of keys and what is in it: each that others could read.
+void look_at_keys(Report& report, const std::string& folder) {
+  std::vector<std::string> paths{folder};
+  const auto files = system_files().list(folder);
+  if (!files && files.error().code == Code::not_found) return;
+  if (!files) return report.add_unknown("keys", files.error());
+  for (const FileInfo& file : *files) paths.push_back(join_path(folder, file.name));
+  bool all_well = true;
+  for (const std::string& path : paths) {
+    const auto rights = rights_of(path);
+    if (!rights) continue;  // it went away meanwhile
+    Finding finding = judge_secret(path, *rights, user_id());
+    if (finding.mark == Mark::ok) continue;
+    all_well = false;
+    report.add(std::move(finding));
+  }
+  if (all_well)
+    report.add(
+        {.mark = Mark::ok, .area = "keys", .found = folder + " and its files are their owner's only", .advice = {}});
+}
+
 void look_at_folder(Report& report, const Config& config) {
   const std::string area = "folder";
   Files& files = system_files();
@@ -191,6 +212,7 @@ void look_at_folder(Report& report, const Config& config) {
     return;
   }
   if (const auto rights = rights_of(config.data)) report.add(judge_rights(config.data, *rights, user_id()));
+  look_at_keys(report, join_path(config.data, "keys"));
   const auto folder = look_into_data_folder(config.data, files);
   if (!folder) {
     const auto content = files.list(config.data);

@@ -91,6 +91,19 @@ def test_a_folder_that_everybody_may_write_is_a_problem(fresh):
     assert shown.returncode == 1 and found["folder rights"][0] == "PROBLEM" and "chmod o-w" in found["folder rights"][1]
 
 
+def test_a_key_that_others_may_read_is_a_problem(fresh):
+    fresh.stop()
+    keys = fresh.data / "keys"
+    keys.mkdir(mode=0o700)
+    (keys / "signing.pem").write_text("secret")
+    (keys / "signing.pem").chmod(0o600)
+    shown, found = doctor(fresh.data)
+    assert found["keys"][0] == "ok"
+    (keys / "signing.pem").chmod(0o640)
+    shown, found = doctor(fresh.data)
+    assert shown.returncode == 1 and found["keys"][0] == "PROBLEM" and "chmod 0600" in found["keys"][1]
+
+
 def test_books_that_cannot_be_read_are_a_problem(fresh):
     for _ in range(20):
         fresh.post("/v1/locations", [LOCATION] * 100)
