@@ -72,6 +72,10 @@ Run add_status(CLI::App& command) {
   auto once = std::make_shared<bool>(false);
   auto json = std::make_shared<bool>(false);
   command.add_option("--url", options->url, "a waybill elsewhere; the one that serves --data where it is not given");
+  command.add_option("--token", options->bearer, "token for --url, where that server has keys")
+      ->envname("WAYBILL_TOKEN");
+  command.add_option("--ca-file", options->trust.ca_file,
+                     "PEM file of whom to trust for an https:// URL, instead of the system's authorities");
   command.add_flag("--once", *once, "print it once, also on a terminal");
   command.add_flag("--json", *json, "print it once, as JSON");
   return [=] {

@@ -123,7 +123,8 @@ void look_at_machine(Report& report, const Config& config) {
 std::optional<std::string> who_answers(const std::string& url) {
   const auto client = open_http_client({.url = url,
                                         .connect_timeout = std::chrono::milliseconds(2'000),
-                                        .answer_timeout = std::chrono::milliseconds(2'000)});
+                                        .answer_timeout = std::chrono::milliseconds(2'000),
+                                        .trust = {.whom = Trust::Whom::anybody}});
   if (!client) return std::nullopt;
   const auto answer = (*client)->get({.path = "/healthz"});
   if (!answer) return std::nullopt;
@@ -145,7 +146,8 @@ void look_at_port(Report& report, const Config& config) {
   }
   std::string found = free.error().message;
   if (free.error().code == Code::conflict)
-    if (const auto who = who_answers("http://" + config.listen)) found += "; " + *who + " answers there";
+    if (const auto who = who_answers((config.tls_certificate.empty() ? "http://" : "https://") + config.listen))
+      found += "; " + *who + " answers there";
   const bool port_taken = free.error().code == Code::conflict;
   report.add({.mark = Mark::problem,
               .area = area,
@@ -201,6 +203,22 @@ void look_at_keys(Report& report, const std::string& folder) {
         {.mark = Mark::ok, .area = "keys", .found = folder + " and its files are their owner's only", .advice = {}});
 }
 
+// What the server would say about its certificate and key at its start, and when the certificate ends.
+void look_at_certificate(Report& report, const Config& config, Clock& clock) {
+  if (config.tls_certificate.empty() && config.tls_key.empty()) return;
+  const auto metrics = make_metrics();
+  if (const auto tls = open_tls_of(config, *metrics); !tls)
+    report.add({.mark = Mark::problem,
+                .area = "certificate",
+                .found = tls.error().message,
+                .advice = "correct tls.certificate and tls.key; docs/OPERATIONS.md, TLS"});
+  else
+    report.add(judge_certificate(
+        at_us(
+            static_cast<int64_t>(metrics->gauge("waybill_tls_certificate_expiry_timestamp_seconds", "").value() * 1e6)),
+        clock.now()));
+}
+
 void look_at_folder(Report& report, const Config& config) {
   const std::string area = "folder";
   Files& files = system_files();
@@ -212,7 +230,6 @@ void look_at_folder(Report& report, const Config& config) {
     return;
   }
   if (const auto rights = rights_of(config.data)) report.add(judge_rights(config.data, *rights, user_id()));
-  look_at_keys(report, join_path(config.data, "keys"));
   const auto folder = look_into_data_folder(config.data, files);
   if (!folder) {
     const auto content = files.list(config.data);
@@ -251,6 +268,8 @@ bool run_doctor(const Result<LoadedConfig>& loaded, Clock& clock) {
   look_at_machine(report, config);
   look_at_disk(report, config, clock);
   look_at_port(report, config);
+  look_at_certificate(report, config, clock);
+  look_at_keys(report, config.keys_folder());
   look_at_folder(report, config);
   return report.end();
 }

@@ -157,6 +157,15 @@ Finding judge_secret(const std::string& path, const Rights& rights, uint32_t use
   return fine("keys", found);
 }
 
+Finding judge_certificate(Time ends, Time now) {
+  constexpr std::chrono::days soon{14};
+  const auto left = std::chrono::floor<std::chrono::days>(ends - now);
+  const std::string advice = "renew it, put it in place; SIGHUP makes waybill read it, or it does within two minutes";
+  if (ends <= now) return problem("certificate", "it has ended; clients refuse it", advice);
+  const std::string found = "good for " + std::to_string(left.count()) + " days more";
+  return left < soon ? warn("certificate", found, advice) : fine("certificate", found);
+}
+
 std::vector<Finding> judge_settings(const Config& config, const MachineLimits& limits) {
   std::vector<Finding> findings;
   constexpr uint64_t segments_least = 3;

@@ -41,6 +41,7 @@ Finding judge_memory(const MachineLimits& limits, const Config& config);
 Finding judge_backlog(const MachineLimits& limits);
 Finding judge_rights(const std::string& path, const Rights& rights, uint32_t user);
 Finding judge_secret(const std::string& path, const Rights& rights, uint32_t user);  // a key, or the folder of keys
+Finding judge_certificate(Time ends, Time now);
 std::vector<Finding> judge_settings(const Config& config,
                                     const MachineLimits& limits);  // values that make no sense together
 

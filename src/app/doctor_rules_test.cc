@@ -71,6 +71,13 @@ TEST(Doctor, others_neither_write_the_folder_nor_read_a_key) {
   EXPECT_EQ(judge_secret("k", {.owner = 8, .mode = 0600}, 7).mark, Mark::problem) << "we cannot read it";
 }
 
+TEST(Doctor, warns_two_weeks_before_a_certificate_ends) {
+  const Time now = at_us(1'000'000);
+  EXPECT_EQ(judge_certificate(now + std::chrono::days(15), now).mark, Mark::ok);
+  EXPECT_EQ(judge_certificate(now + std::chrono::days(13), now).mark, Mark::warning);
+  EXPECT_EQ(judge_certificate(now, now).mark, Mark::problem);
+}
+
 Mark worst(const Config& config) {
   Mark mark = Mark::ok;
   for (const Finding& finding : judge_settings(config, {.cores = 4})) mark = std::max(mark, finding.mark);

@@ -105,8 +105,12 @@ class Watcher {
   Result<HttpAnswer> ask(const std::string& url, std::string_view path) {
     if (options_.url.empty()) return call_serving(options_.config, Ask::get, path);
     if (!client_) {
-      TRY_LET(client_, open_http_client(
-                           {.url = url, .connect_timeout = answer_wait, .answer_timeout = answer_wait, .stop = stop_}));
+      TRY_LET(client_, open_http_client({.url = url,
+                                         .connect_timeout = answer_wait,
+                                         .answer_timeout = answer_wait,
+                                         .trust = options_.trust,
+                                         .bearer = options_.bearer,
+                                         .stop = stop_}));
     }
     return client_->get({.path = path});
   }

@@ -5,6 +5,7 @@
 #include <string>
 
 #include "app/config.h"
+#include "app/http_client.h"
 #include "base/clock.h"
 
 namespace waybill::app {
@@ -15,6 +16,8 @@ enum class Form : uint8_t { text, json };
 struct StatusOptions {
   Config config;
   std::string url;  // of a running waybill; empty: the one that serves config.data, or the folder itself
+  std::string bearer;  // sent to the URL, where not empty; beside its folder it signs itself
+  Trust trust;  // for the URL
   Watch watch = Watch::live;  // live: drawn over itself every second until stop
   Form form = Form::text;
 };

@@ -13,7 +13,8 @@ RULES = ROOT / "deploy/prometheus/waybill.rules.yml"
 DASHBOARD = ROOT / "deploy/grafana/waybill.json"
 OTHERS = {"up"}  # Prometheus' own
 METRIC = re.compile(r"\b(?:waybill|process)_[a-z0-9_]+")
-ONLY_WITH_A_CERTIFICATE = {"waybill_tls_certificate_expiry_timestamp_seconds"}
+ONLY_WITH_A_CERTIFICATE = {"waybill_tls_certificate_expiry_timestamp_seconds", "waybill_tls_reload_failed_total",
+                           "waybill_http_handshakes_failed_total"}
 LOCATION = {"order_id": 1, "deliverer_id": 1, "latitude": 41, "longitude": -8, "timestamp": "2024-01-15T09:00:00Z"}
 
 
