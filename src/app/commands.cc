@@ -11,6 +11,7 @@
 #include "app/platform.h"
 #include "app/status.h"
 #include "app/stop_signal.h"
+#include "app/upgrade.h"
 #include "app/verify.h"
 #include "app/version.h"
 
@@ -96,6 +97,15 @@ Run add_doctor(CLI::App& command) {
   return [=] { return run_doctor(flags->load(), system_clock()) ? exit_done : exit_failed; };
 }
 
+Run add_upgrade(CLI::App& command) {
+  auto flags = std::make_shared<ConfigFlags>(command);
+  return [=] {
+    const auto loaded = flags->load();
+    if (!loaded) return failed(loaded.error());
+    return done(run_upgrade(loaded->config));
+  };
+}
+
 Run add_config(CLI::App& command) {
   auto flags = std::make_shared<ConfigFlags>(command);
   return [=] {
@@ -130,6 +140,7 @@ constexpr Command commands[] = {
     {"token", "who may come in: make keys, issue, list and revoke tokens", add_token},
     {"user", "who may log in to the pages with a password", add_user},
     {"link", "a customer's link to one order", add_link},
+    {"upgrade", "bring a data folder of an older format to this one's", add_upgrade},
     {"config", "the effective settings and where each comes from", add_config},
     {"version", "the version and the formats that it knows", add_version},
 };

@@ -5,7 +5,8 @@
 namespace waybill::app {
 namespace {
 
-Result<void> check_format(const std::string& path, const std::string& line) {
+// The format of a folder that is not newer than this program.
+Result<int> format_of(const std::string& path, const std::string& line) {
   int format = 0;
   if (std::sscanf(line.c_str(), "waybill data format %d", &format) != 1 || format < 1)
     return fail(Code::invalid,
@@ -13,22 +14,40 @@ Result<void> check_format(const std::string& path, const std::string& line) {
   if (format > data_format)
     return fail(Code::invalid, path + " is of data format " + std::to_string(format) + ", this waybill knows up to " +
                                    std::to_string(data_format) + ": run the newer waybill that wrote it");
+  return format;
+}
+
+Result<void> check_format(const std::string& path, const std::string& line) {
+  TRY_LET(const int format, format_of(path, line));
+  if (format < data_format)
+    return fail(Code::invalid, path + " is of data format " + std::to_string(format) + ", this waybill works on " +
+                                   std::to_string(data_format) + ": run `waybill upgrade --data " + path + "`");
   return {};
 }
 
 std::string format_line() { return "waybill data format " + std::to_string(data_format) + "\n"; }
 
-}  // namespace
-
-Result<DataFolder> open_data_folder(const std::string& path, Files& files) {
-  TRY(make_folder_durably(files, path));
+Result<std::unique_ptr<FileLock>> lock_folder(const std::string& path, Files& files) {
   auto lock = files.lock(join_path(path, "LOCK"));
   if (!lock && lock.error().code == Code::conflict)
     return fail(Code::conflict,
                 path + " is written by another waybill process: stop that one, or choose another folder with --data");
-  if (!lock) return std::unexpected(lock.error());
-  const std::string format_path = join_path(path, "FORMAT");
-  const Result<std::string> line = read_file(files, format_path);
+  return lock;
+}
+
+Result<std::string> read_format(const std::string& path, Files& files) {
+  Result<std::string> line = read_file(files, join_path(path, "FORMAT"));
+  if (!line && line.error().code == Code::not_found)
+    return fail(Code::not_found, path + " is not a data folder of waybill: there is no FORMAT in it");
+  return line;
+}
+
+}  // namespace
+
+Result<DataFolder> open_data_folder(const std::string& path, Files& files) {
+  TRY(make_folder_durably(files, path));
+  TRY_LET(auto lock, lock_folder(path, files));
+  const Result<std::string> line = read_file(files, join_path(path, "FORMAT"));
   if (line) {
     TRY(check_format(path, *line));
   } else if (line.error().code != Code::not_found) {
@@ -39,18 +58,27 @@ Result<DataFolder> open_data_folder(const std::string& path, Files& files) {
       if (file.name != "LOCK" && file.name != "FORMAT.tmp" && file.name != "keys")
         return fail(Code::invalid, path + " holds '" + file.name +
                                        "' but no FORMAT: it is not a data folder of waybill, choose an empty one");
-    TRY(write_file_atomically(files, format_path, format_line()));
+    TRY(write_format(path, files));
   }
-  return DataFolder{.path = path, .lock = std::move(*lock)};
+  return DataFolder{.path = path, .lock = std::move(lock)};
 }
 
 Result<DataFolder> look_into_data_folder(const std::string& path, Files& files) {
-  const Result<std::string> line = read_file(files, join_path(path, "FORMAT"));
-  if (!line && line.error().code == Code::not_found)
-    return fail(Code::not_found, path + " is not a data folder of waybill: there is no FORMAT in it");
-  if (!line) return std::unexpected(line.error());
-  TRY(check_format(path, *line));
+  TRY_LET(const std::string line, read_format(path, files));
+  TRY(check_format(path, line));
   return DataFolder{.path = path, .lock = nullptr};
+}
+
+Result<OlderFolder> open_older_folder(const std::string& path, Files& files) {
+  TRY(read_format(path, files));  // before the lock makes a file
+  TRY_LET(auto lock, lock_folder(path, files));
+  TRY_LET(const std::string line, read_format(path, files));
+  TRY_LET(const int format, format_of(path, line));
+  return OlderFolder{.folder = {.path = path, .lock = std::move(lock)}, .format = format};
+}
+
+Result<void> write_format(const std::string& path, Files& files) {
+  return write_file_atomically(files, join_path(path, "FORMAT"), format_line());
 }
 
 }  // namespace waybill::app

@@ -8,7 +8,7 @@
 
 namespace waybill::app {
 
-inline constexpr int data_format = 1;  // docs/FORMATS.md, The data folder
+inline constexpr int data_format = 2;  // docs/FORMATS.md, The data folder
 
 // Held by the one process that writes the folder.
 struct DataFolder {
@@ -20,10 +20,20 @@ struct DataFolder {
   std::string trimmed() const { return join_path(path, "trimmed"); }
 };
 
-// Makes the folder where it is missing. conflict: another process writes it. invalid: it is of a newer format, or not ours.
+// Makes the folder where it is missing. conflict: another process writes it. invalid: it is of another format (the message
+// says what to do), or not ours.
 Result<DataFolder> open_data_folder(const std::string& path, Files& files);
 
 // For readers, beside a writer or without one. not_found where there is none.
 Result<DataFolder> look_into_data_folder(const std::string& path, Files& files);
+
+// For the upgrade: a folder of this format or an older one, held as a writer holds it. not_found where there is none.
+struct OlderFolder {
+  DataFolder folder;
+  int format = 0;
+};
+Result<OlderFolder> open_older_folder(const std::string& path, Files& files);
+// From then on it is of this program's format.
+Result<void> write_format(const std::string& path, Files& files);
 
 }  // namespace waybill::app

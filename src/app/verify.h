@@ -2,11 +2,14 @@
 #pragma once
 
 #include "app/config.h"
+#include "app/data_folder.h"
 #include "ingest/books.h"
 
 namespace waybill::app {
 
 // Prints what it found to standard output; true when everything balances.
 Result<bool> run_verify(const Config& config, ingest::Depth depth);
+// The same of a folder that is looked into already, or held.
+Result<bool> verify_folder(const Config& config, const DataFolder& folder, ingest::Depth depth);
 
 }  // namespace waybill::app

@@ -85,3 +85,23 @@ def steered(tmp_path, shim):
     yield make
     for waybill in made:
         waybill.kill()
+
+
+class Killed:
+    """Commands of the binary that die at one of their steps below a folder."""
+
+    def __init__(self, control, shim):
+        self.control, self.shim, self.binary = control, shim, shimmed_binary()
+
+    def run(self, arguments, folder, step=0, after=0):
+        """(exit code, steps that it took)."""
+        self.control.write_bytes(struct.pack("<4q", 0, 0, step, after).ljust(4096, b"\0"))
+        environment = {**os.environ, "LD_PRELOAD": preloads(self.binary, self.shim), "KILL_AT_CONTROL": str(self.control),
+                       "KILL_AT_FOLDER": str(folder)}
+        ended = subprocess.run([self.binary, *map(str, arguments)], env=environment, capture_output=True, timeout=300)
+        return ended.returncode, struct.unpack_from("<q", self.control.read_bytes())[0]
+
+
+@pytest.fixture
+def killed(tmp_path, shim):
+    return Killed(tmp_path / "command.control", shim)
