@@ -5,6 +5,7 @@
 #include <cstdio>
 
 #include "app/access_commands.h"
+#include "app/backup_commands.h"
 #include "app/client_commands.h"
 #include "app/config_flags.h"
 #include "app/doctor.h"
@@ -106,6 +107,34 @@ Run add_upgrade(CLI::App& command) {
   };
 }
 
+Run add_backup(CLI::App& command) {
+  auto flags = std::make_shared<ConfigFlags>(command);
+  auto options = std::make_shared<BackupOptions>();
+  command.add_option("to", options->to, "folder of the backup, on another disk; made where missing")->required();
+  command.add_option("--keep", options->keep, "generations that are kept, this one included")
+      ->capture_default_str()
+      ->check(CLI::Range(1, 10'000));
+  return [=] {
+    const StopAtSignal stop;
+    const auto loaded = flags->load();
+    if (!loaded) return failed(loaded.error());
+    return done(run_backup(loaded->config, *options, stop.token()));
+  };
+}
+
+Run add_restore(CLI::App& command) {
+  auto flags = std::make_shared<ConfigFlags>(command);
+  auto from = std::make_shared<std::string>();
+  auto generation = std::make_shared<std::optional<uint64_t>>();
+  command.add_option("from", *from, "folder of the backup")->required();
+  command.add_option("--generation", *generation, "which one; the newest where it is not given");
+  return [=] {
+    const auto loaded = flags->load();
+    if (!loaded) return failed(loaded.error());
+    return done(run_restore(loaded->config, *from, *generation));
+  };
+}
+
 Run add_config(CLI::App& command) {
   auto flags = std::make_shared<ConfigFlags>(command);
   return [=] {
@@ -140,6 +169,8 @@ constexpr Command commands[] = {
     {"token", "who may come in: make keys, issue, list and revoke tokens", add_token},
     {"user", "who may log in to the pages with a password", add_user},
     {"link", "a customer's link to one order", add_link},
+    {"backup", "one more generation of a data folder in a backup folder, also while it is served", add_backup},
+    {"restore", "a generation of a backup as a new data folder", add_restore},
     {"upgrade", "bring a data folder of an older format to this one's", add_upgrade},
     {"config", "the effective settings and where each comes from", add_config},
     {"version", "the version and the formats that it knows", add_version},

@@ -7,6 +7,7 @@
 
 #include "app/access.h"
 #include "app/assets.h"
+#include "app/backups.h"
 #include "app/serving.h"
 #include "app/simulate.h"
 #include "app/supervised.h"
@@ -161,7 +162,8 @@ Result<void> run_platform(const PlatformOptions& options, std::stop_token stop) 
   TRY(check_that_it_may_listen(config, tokens.get()));
   TRY_LET(const DataFolder folder, open_data_folder(config.data, system_files()));
   TRY_LET(const auto journal, open_journal_of(config, folder, *metrics));
-  TRY_LET(const auto store, open_store_of(config, folder));
+  TRY_LET(const OpenStore opened, open_store_for_backup(config, folder));
+  const auto& store = opened.store;
   TRY(ingest::check_agreement(*journal, *store));
   expose_state(*metrics, health, config.data);
   ingest::Progress progress;
@@ -174,6 +176,14 @@ Result<void> run_platform(const PlatformOptions& options, std::stop_token stop) 
   const auto gate = serve::make_gate(tokens.get(), *store, *audit, clock, *metrics,
                                      gate_options(config, tls ? Secure::yes : Secure::no));
   ingest::Acceptor acceptor(*journal, *metrics);
+  Backups backups({.folder = folder.path,
+                   .data_format = data_format,
+                   .version = std::string(version()),
+                   .journal = *journal,
+                   .store = *store,
+                   .hold_live_files = opened.hold_live_files,
+                   .keeper = keeper},
+                  system_files(), clock, *metrics);
   const serve::ApiParts parts{.acceptor = acceptor,
                               .journal = *journal,
                               .store = *store,
@@ -187,7 +197,9 @@ Result<void> run_platform(const PlatformOptions& options, std::stop_token stop) 
                                           .secure_cookies = tls != nullptr},
                               .not_ready_because = [&health] { return health.reasons(); },
                               .pages = pages(),
-                              .tokens = tokens.get()};
+                              .tokens = tokens.get(),
+                              .start_backup = [&](const std::string& to, uint64_t keep) { return backups.start(to, keep); },
+                              .backup_state = [&] { return backups.state(); }};
   const serve::Durability durability{.commit = [&] { return journal->commit(); },
                                      .durable_end = [&] { return journal->durable_end(); },
                                      .on_failure = [&](const Error& error) { ending.fail(error); }};
@@ -229,6 +241,7 @@ Result<void> run_platform(const PlatformOptions& options, std::stop_token stop) 
   }
   server->stop(stop_wait_max);
   say_stopped(config.data);
+  backups.stop();
   subscribing.request_stop();
   subscribing.join();
   keeping.request_stop();

@@ -30,6 +30,13 @@ Result<std::unique_ptr<store::Store>> open_store_of(const Config& config, const 
   return store;
 }
 
+Result<OpenStore> open_store_for_backup(const Config& config, const DataFolder& folder) {
+  auto opened =
+      store::open_rocks_store_for_backup(rocks_options(config, folder, store::Access::read_write), system_files());
+  if (!opened) return fail_in("open the store", opened.error());
+  return OpenStore{.store = std::move(opened->store), .hold_live_files = std::move(opened->hold_live_files)};
+}
+
 Result<std::unique_ptr<store::Store>> open_store_to_read(const Config& config, const DataFolder& folder) {
   auto store = store::open_rocks_store(rocks_options(config, folder, store::Access::read_only), system_files());
   if (!store) return fail_in("open the store to read", store.error());

@@ -107,9 +107,10 @@ class SystemFiles final : public Files {
     switch (mode) {
       case OpenMode::read: flags |= O_RDONLY; break;
       case OpenMode::read_write: flags |= O_RDWR; break;
-      case OpenMode::create: flags |= O_RDWR | O_CREAT | O_EXCL; break;
+      case OpenMode::create:
+      case OpenMode::create_private: flags |= O_RDWR | O_CREAT | O_EXCL; break;
     }
-    int fd = ::open(path.c_str(), flags, 0640);
+    int fd = ::open(path.c_str(), flags, mode == OpenMode::create_private ? 0600 : 0640);
     if (fd < 0) return system_error("open", path, errno);
     return std::make_unique<SystemFile>(fd, path);
   }
@@ -214,6 +215,14 @@ Result<void> make_folder_durably(Files& files, const std::string& path) {
   TRY(files.make_folder(path));
   for (size_t i = on_the_way.size(); i-- > 0;) TRY(files.sync_folder(parent_of(on_the_way[i])));
   return {};
+}
+
+Result<std::string> absolute_path(const std::string& path) {
+  std::error_code error;
+  std::string absolute = std::filesystem::absolute(path, error).lexically_normal();
+  if (error) return system_error("find", path, error.value());
+  while (absolute.size() > 1 && absolute.back() == '/') absolute.pop_back();
+  return absolute;
 }
 
 std::string join_path(std::string_view folder, std::string_view name) {

@@ -46,7 +46,8 @@ struct FileInfo {
   bool folder = false;
 };
 
-enum class OpenMode { read, read_write, create };  // create: read and write; conflict where it exists
+// create: read and write; conflict where it exists. create_private: the same, and nobody but its owner may open it.
+enum class OpenMode { read, read_write, create, create_private };
 
 class Files {
  public:
@@ -71,6 +72,9 @@ Result<void> write_file_atomically(Files& files, const std::string& path, std::s
 
 // With its parents, and all their names on the disk: what is put into it later is not lost with it.
 Result<void> make_folder_durably(Files& files, const std::string& path);
+
+// From the root on; relative to the working folder where it is not.
+Result<std::string> absolute_path(const std::string& path);
 
 // "a/b" and "c" to "a/b/c".
 std::string join_path(std::string_view folder, std::string_view name);

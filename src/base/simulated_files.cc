@@ -286,7 +286,7 @@ class MemoryFiles final : public SimulatedFiles {
     TRY(disk_.faults.running("open", path));
     std::lock_guard lock(disk_.mutex);
     NodePointer node = find(path);
-    if (mode == OpenMode::create) {
+    if (mode == OpenMode::create || mode == OpenMode::create_private) {
       if (node) return fail(Code::conflict, "open " + path + ": File exists");
       TRY_LET(node, make(path));
     }

@@ -24,6 +24,7 @@ Keeper::Keeper(journal::Journal& journal, store::Store& store, Files& files, Hea
           metrics.counter("waybill_store_flush_failures_total", "times that the store could not be made durable")) {}
 
 Result<void> Keeper::flush() {
+  const std::lock_guard lock(flushing_);
   const auto begun = clock_.steady();
   if (store_.watermarks().visible > store_.watermarks().durable) {
     TRY(store_.flush());
@@ -58,6 +59,8 @@ uint64_t Keeper::trim_end() const {
 }
 
 Result<uint64_t> Keeper::trim() {
+  const std::unique_lock lock(trimming_, std::try_to_lock);
+  if (!lock) return journal_.begin();
   TRY_LET(Trimmed trimmed, read_trimmed(files_, options_.trimmed_path));
   const uint64_t end = trim_end();
   if (end > trimmed.end) {

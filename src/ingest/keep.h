@@ -5,6 +5,7 @@
 // Failure:   a store that cannot flush, or books that differ, keep the journal as it is, and Health says so.
 #pragma once
 
+#include <mutex>
 #include <stop_token>
 
 #include "base/health.h"
@@ -25,10 +26,12 @@ class Keeper {
          KeepOptions options);
 
   void run(std::stop_token stop);
-  Result<void> flush();
+  Result<void> flush();  // from any thread
   // When it is time: flush, then trim; tells Health.
   void step();
-  // Removes what may go; returns the journal's first offset after it.
+  // While it is held nothing is trimmed, so that what a backup reads stays. Waits for a trim that runs.
+  std::unique_lock<std::mutex> hold_trim() { return std::unique_lock(trimming_); }
+  // Removes what may go, nothing while it is held; returns the journal's first offset after it.
   Result<uint64_t> trim();
 
  private:
@@ -43,6 +46,8 @@ class Keeper {
   Clock& clock_;
   KeepOptions options_;
   std::chrono::steady_clock::time_point flushed_at_;
+  std::mutex flushing_;  // a backup flushes too
+  std::mutex trimming_;
   Gauge& durable_;
   Gauge& visible_;
   Gauge& journal_begin_;

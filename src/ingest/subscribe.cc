@@ -37,10 +37,12 @@ std::vector<store::Entry> decode(const journal::ReadResult& read, Counter& undec
 
 Result<void> check_agreement(const journal::Journal& journal, const store::Store& store) {
   const store::Watermarks marks = store.watermarks();
-  if (marks.epoch != 0 && (marks.epoch != journal.epoch() || marks.partition != journal.partition()))
-    return fail(Code::conflict, "the store follows journal " + std::to_string(marks.epoch) + "-" +
-                                    std::to_string(marks.partition) + ", the folder has journal " +
-                                    std::to_string(journal.epoch()) + "-" + std::to_string(journal.partition()));
+  if (marks.epoch != 0 && marks.partition != journal.partition())
+    return fail(Code::conflict, "the store follows partition " + std::to_string(marks.partition) +
+                                    ", the folder's journal is partition " + std::to_string(journal.partition()));
+  if (marks.epoch != 0)
+    if (auto checked = journal.epochs().check_watermark(marks.epoch, marks.visible); !checked)
+      return fail(Code::conflict, "the store does not belong to this journal: " + checked.error().message);
   if (journal.durable_end() < marks.durable)
     return fail(Code::corrupt, "the journal ends at " + to_string(journal.position(journal.durable_end())) +
                                    " but the store already has everything below " +

@@ -178,7 +178,7 @@ class FolderJournal final : public Journal {
     return {};
   }
 
-  uint32_t epoch() const override { return epoch_; }
+  const Epochs& epochs() const override { return epochs_; }
   uint32_t partition() const override { return partition_; }
   uint64_t begin() const override { return shelf_.begin(); }
   uint64_t durable_end() const override { return durable_end_; }
@@ -196,7 +196,7 @@ class FolderJournal final : public Journal {
  private:
   Result<void> begin_folder() {
     const uint64_t bytes = std::min(options_.segment_bytes, std::max(first_segment_bytes_max, segment_bytes_min));
-    epoch_ = options_.epoch;
+    epochs_ = Epochs({{.number = options_.epoch, .begin = 0}});
     partition_ = options_.partition;
     plan_ = std::make_shared<Writing>();
     TRY_LET(plan_->segment, make_unused_segment(files_, options_.folder, 0, bytes, {}));
@@ -206,7 +206,7 @@ class FolderJournal final : public Journal {
 
   void take_over(Recovered recovered) {
     const Segment& last = recovered.segments.back();
-    epoch_ = last.header.epoch;
+    epochs_ = std::move(recovered.epochs);
     partition_ = last.header.partition;
     for (const Segment& segment : recovered.segments) {
       shelf_.add(segment);
@@ -225,7 +225,7 @@ class FolderJournal final : public Journal {
 
   Result<void> begin(Writing& writing, uint64_t first) {
     const SegmentHeader header{
-        .epoch = epoch_, .partition = partition_, .salt = writing.segment.salt, .first = first, .begun = clock_.now()};
+        .epoch = epoch(), .partition = partition_, .salt = writing.segment.salt, .first = first, .begun = clock_.now()};
     TRY(begin_segment(files_, options_.folder, writing.segment, header));
     writing.begun = true;
     shelf_.add({.header = header, .bytes = writing.segment.bytes});
@@ -369,7 +369,7 @@ class FolderJournal final : public Journal {
   Numbers numbers_;
   DiskUse disk_use_;
   Shelf shelf_;
-  uint32_t epoch_ = 0;
+  Epochs epochs_;
   uint32_t partition_ = 0;
 
   mutable std::mutex mutex_;  // of all below but durable_end_, which it guards when it changes

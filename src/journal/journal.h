@@ -22,6 +22,7 @@
 #include "base/files.h"
 #include "base/metrics.h"
 #include "base/position.h"
+#include "journal/epochs.h"
 
 namespace waybill::journal {
 
@@ -87,7 +88,8 @@ class Journal {
   virtual Result<Appended> append(const Records& records) = 0;
   virtual Result<void> commit() = 0;
 
-  // Durable records from `offset` on, whole records of about `bytes_max` together (at least one, where there is one).
+  // Durable records from `offset` on, whole records of about `bytes_max` together (at least one, where there is one), all of
+  // one epoch.
   virtual Result<ReadResult> read(uint64_t offset, size_t bytes_max) = 0;
   // Until durable_end() > offset, the time is over or stop is asked for.
   virtual void wait_for(uint64_t offset, std::chrono::milliseconds at_most, std::stop_token stop) = 0;
@@ -95,13 +97,16 @@ class Journal {
   // Removes the segments that hold only offsets below `offset`. The one being written stays.
   virtual Result<void> trim(uint64_t offset) = 0;
 
-  virtual uint32_t epoch() const = 0;
+  virtual const Epochs& epochs() const = 0;
   virtual uint32_t partition() const = 0;
   virtual uint64_t begin() const = 0;
   virtual uint64_t durable_end() const = 0;
   virtual JournalStatus status() const = 0;
 
-  Position position(uint64_t offset) const { return {.epoch = epoch(), .partition = partition(), .offset = offset}; }
+  uint32_t epoch() const { return epochs().newest(); }
+  Position position(uint64_t offset) const {
+    return {.epoch = epochs().of(offset), .partition = partition(), .offset = offset};
+  }
 };
 
 // Opens for writing: cuts a torn tail (what no commit ever acknowledged), says corrupt where something that was synced is
@@ -114,7 +119,7 @@ class JournalReader {
  public:
   virtual ~JournalReader() = default;
   virtual Result<void> refresh() = 0;  // looks again where the folder begins and ends now
-  virtual uint32_t epoch() const = 0;
+  virtual const Epochs& epochs() const = 0;
   virtual uint32_t partition() const = 0;
   virtual uint64_t begin() const = 0;
   virtual uint64_t end() const = 0;  // behind the last whole record; it may not be durable yet

@@ -26,7 +26,7 @@ class FolderReader final : public JournalReader {
     return look_at_tail();
   }
 
-  uint32_t epoch() const override { return epoch_; }
+  const Epochs& epochs() const override { return epochs_; }
   uint32_t partition() const override { return partition_; }
   uint64_t begin() const override { return shelf_.begin(); }
   uint64_t end() const override { return tail_.offset; }
@@ -38,11 +38,14 @@ class FolderReader final : public JournalReader {
   Result<void> look_at_segments(const std::vector<uint64_t>& firsts) {
     const auto last = shelf_.last();
     const auto is_new = [&](uint64_t first) { return !last || first > last->first(); };
-    TRY_LET(const auto added, read_segments(files_, folder_, {std::ranges::find_if(firsts, is_new), firsts.end()}));
+    if (epochs_.empty()) {
+      TRY_LET(epochs_, read_epochs(files_, folder_));
+    }
+    TRY_LET(const auto added,
+            read_segments(files_, folder_, {std::ranges::find_if(firsts, is_new), firsts.end()}, epochs_));
     for (const Segment& segment : added) {
       shelf_.add(segment);
       tail_ = {.offset = segment.first(), .place = segment_header_bytes};
-      epoch_ = segment.header.epoch;
       partition_ = segment.header.partition;
     }
     while (shelf_.size() > 1 && shelf_.begin() < firsts.front()) shelf_.drop_oldest();
@@ -68,7 +71,7 @@ class FolderReader final : public JournalReader {
   Files& files_;
   const std::string folder_;
   Shelf shelf_;
-  uint32_t epoch_ = 0;
+  Epochs epochs_;
   uint32_t partition_ = 0;
   Mark tail_;  // behind the last whole frame of the last segment
 };

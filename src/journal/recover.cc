@@ -40,19 +40,21 @@ Result<void> settle_tail(File& file, const Tail& tail) {
 
 }  // namespace
 
-Result<std::vector<Segment>> read_segments(Files& files, const std::string& folder,
-                                           const std::vector<uint64_t>& firsts) {
+Result<std::vector<Segment>> read_segments(Files& files, const std::string& folder, const std::vector<uint64_t>& firsts,
+                                           Epochs& epochs) {
   std::vector<Segment> segments;
   segments.reserve(firsts.size());
   for (const uint64_t first : firsts) {
     TRY_LET(segments.emplace_back(), read_segment(files, folder, first));
     const SegmentHeader& one = segments.back().header;
-    const SegmentHeader& other = segments.front().header;
-    if (one.epoch != other.epoch || one.partition != other.partition) {
+    if (epochs.empty()) epochs = Epochs({{.number = one.epoch, .begin = 0}});
+    const uint32_t epoch = epochs.of(first);
+    const uint32_t partition = segments.front().header.partition;
+    if (one.epoch != epoch || one.partition != partition) {
       return fail(Code::corrupt, join_path(folder, segment_name(first)) + ": is of epoch " + std::to_string(one.epoch) +
-                                     ", partition " + std::to_string(one.partition) +
-                                     ", the segments before it of epoch " + std::to_string(other.epoch) +
-                                     ", partition " + std::to_string(other.partition));
+                                     ", partition " + std::to_string(one.partition) + ", expected epoch " +
+                                     std::to_string(epoch) + ", partition " + std::to_string(partition) +
+                                     " as the segments before it");
     }
   }
   return segments;
@@ -73,7 +75,10 @@ Result<Recovered> recover(Files& files, const std::string& folder) {
   TRY(make_folder_durably(files, folder));
   TRY_LET(const auto firsts, list_segments(files, folder));
   Recovered recovered;
-  TRY_LET(recovered.segments, read_segments(files, folder, firsts));
+  TRY_LET(recovered.epochs, read_epochs(files, folder));
+  if (firsts.empty() && !recovered.epochs.empty())
+    return fail(Code::corrupt, folder + ": has epochs but no segments: they are gone");
+  TRY_LET(recovered.segments, read_segments(files, folder, firsts, recovered.epochs));
   if (!recovered.segments.empty()) {
     const Segment& last = recovered.segments.back();
     TRY_LET(recovered.last, files.open(join_path(folder, segment_name(last.first())), OpenMode::read_write));

@@ -66,8 +66,11 @@ std::optional<Segment> Shelf::oldest_below(uint64_t offset) const {
 Result<ReadResult> Shelf::read(uint64_t offset, uint64_t end, size_t bytes_max) {
   ReadResult result{.first = offset, .records = {}};
   uint64_t next = offset;
+  uint32_t epoch = 0;
   while (next < end) {
     TRY_LET(const Spot spot, find(next));
+    if (next == offset) epoch = spot.segment.header.epoch;
+    if (spot.segment.header.epoch != epoch) break;
     const auto filled = read_segment(spot, next, end, bytes_max, result.records);
     if (!filled && result.records.empty()) return std::unexpected(filled.error());
     if (!filled || *filled == Filled::yes) break;  // what stands before the damage is given first

@@ -37,7 +37,7 @@ class Shelf {
   std::optional<Segment> last() const;
   std::optional<Segment> oldest_below(uint64_t offset) const;  // one that holds nothing else, never the last one
 
-  // Records [offset, end), as Journal::read().
+  // Records [offset, end) of one epoch, as Journal::read().
   Result<ReadResult> read(uint64_t offset, uint64_t end, size_t bytes_max);
 
  private:

@@ -47,6 +47,10 @@ struct ApiParts {
   std::function<std::vector<std::string>()> not_ready_because;  // empty: ready
   std::vector<Page> pages = {};
   const Tokens* tokens = nullptr;  // none: nobody is told apart
+  // Begins a backup into a folder with so many generations kept (conflict while one runs), and how the last one stands, as
+  // JSON. Where they are missing, so are the routes.
+  std::function<Result<void>(const std::string& to, uint64_t keep)> start_backup = {};
+  std::function<std::string()> backup_state = {};
 };
 
 // A packed body may become this much larger than http.body_mib_max allows a plain one to be, not more: 413.
@@ -63,5 +67,6 @@ std::vector<Route> write_routes(const ApiParts& parts);
 std::vector<Route> read_routes(const ApiParts& parts);
 std::vector<Route> system_routes(const ApiParts& parts);
 std::vector<Route> access_routes(const ApiParts& parts);
+std::vector<Route> backup_routes(const ApiParts& parts);
 
 }  // namespace waybill::serve

@@ -155,8 +155,8 @@ class Reads {
     wire::JsonWriter writer;
     writer.begin_object().key("items").begin_array();
     bool found = false;
-    const std::optional<Position> position = own_position(what);
-    if (position && position->offset < parts_.journal.durable_end()) {
+    const std::optional<Position> position = parse_position(what);
+    if (position && is_known(*position) && position->offset < parts_.journal.durable_end()) {
       write_custody(writer, position->offset, {});
       found = true;
     } else {
@@ -167,6 +167,9 @@ class Reads {
         write_custody(writer, place.offset, place.scope);
         found = true;
       }
+    }
+    if (!found && position) {
+      if (auto gone = not_of_this_journal(*position)) return std::move(*gone);
     }
     if (!found) return unknown("location", what);
     writer.end_array();
@@ -212,8 +215,11 @@ class Reads {
   std::expected<uint64_t, Reply> at_least(const Request& request) const {
     const std::optional<std::string> text = request.query_value("at_least");
     if (!text) return 0;
-    const std::optional<Position> position = own_position(*text);
-    if (!position)
+    const std::optional<Position> position = parse_position(*text);
+    if (position) {
+      if (auto gone = not_of_this_journal(*position)) return std::unexpected(std::move(*gone));
+    }
+    if (!position || !is_known(*position))
       return std::unexpected(
           bad_parameter("at_least", "a position that this journal gave, as " + to_string(parts_.journal.position(0))));
     // The very last number has none behind it; nothing ever gets there either.
@@ -221,12 +227,16 @@ class Reads {
   }
 
  private:
-  // Nothing where it is none of this journal's.
-  std::optional<Position> own_position(std::string_view text) const {
-    const std::optional<Position> position = parse_position(text);
-    if (!position || position->epoch != parts_.journal.epoch() || position->partition != parts_.journal.partition())
-      return std::nullopt;
-    return position;
+  bool is_known(const Position& position) const {
+    return position.partition == parts_.journal.partition() &&
+           parts_.journal.epochs().check(position.epoch, position.offset).has_value();
+  }
+
+  // 409 for a position of an epoch that does not reach it: it was given before this folder was restored from a backup.
+  std::optional<Reply> not_of_this_journal(const Position& position) const {
+    const auto checked = parts_.journal.epochs().check(position.epoch, position.offset);
+    if (checked || checked.error().code != Code::conflict) return std::nullopt;
+    return reply_of(checked.error());
   }
 
   std::expected<std::string, Reply> id_of(const Request& request) const {

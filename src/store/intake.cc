@@ -25,7 +25,9 @@ void Intake::flushed(uint64_t durable) {
 Result<void> Intake::put(Position journal, std::span<const Entry> entries) {
   if (entries.empty()) return {};
   const Watermarks marks = watermarks();
-  if (marks.epoch != 0 && (journal.epoch != marks.epoch || journal.partition != marks.partition))
+  // A journal goes on under a higher epoch where its folder was restored; where it begins, its owner has checked.
+  const bool goes_on = journal.epoch > marks.epoch && !entries.empty() && entries[0].offset == marks.visible;
+  if (marks.epoch != 0 && ((journal.epoch != marks.epoch && !goes_on) || journal.partition != marks.partition))
     return fail(Code::conflict, "put: the store follows journal " + std::to_string(marks.epoch) + "-" +
                                     std::to_string(marks.partition) + ", this is of " + std::to_string(journal.epoch) +
                                     "-" + std::to_string(journal.partition));

@@ -128,7 +128,8 @@ class Store {
   virtual ~Store() = default;
 
   // Entries in ascending offsets without gaps, the first at or below the visible watermark (above it: invalid, a gap).
-  // `journal` names epoch and partition; another one than before is a conflict.
+  // `journal` names epoch and partition; another one than before is a conflict, but for a higher epoch that begins at the
+  // visible watermark: a folder that was restored.
   virtual Result<void> put(Position journal, std::span<const Entry> entries) = 0;
   virtual Result<void> flush() = 0;
   virtual Watermarks watermarks() const = 0;

@@ -85,10 +85,22 @@ TEST_P(StoreContract, a_gap_or_another_journal_is_refused_and_changes_nothing) {
   EXPECT_EQ(store->put(journal, holes).error().code, Code::invalid);
   const std::vector<Entry> next{{.offset = 1, .record = seen("A", "d1", 3), .undecoded = {}}};
   for (const Position other :
-       {Position{.epoch = 8, .partition = 3, .offset = 0}, Position{.epoch = 7, .partition = 4, .offset = 0}})
+       {Position{.epoch = 6, .partition = 3, .offset = 0}, Position{.epoch = 7, .partition = 4, .offset = 0}})
     EXPECT_EQ(store->put(other, next).error().code, Code::conflict);
+  const std::vector<Entry> again{{.offset = 0, .record = seen("A", "d1", 2), .undecoded = {}}, next[0]};
+  EXPECT_EQ(store->put({.epoch = 8, .partition = 3, .offset = 0}, again).error().code, Code::conflict);
   EXPECT_EQ(everything_of(*store), before);
   EXPECT_TRUE(store->put(journal, next));
+}
+
+TEST_P(StoreContract, it_goes_on_under_a_higher_epoch_and_not_back) {
+  put({seen("A", "d1", 1)});
+  const std::vector<Entry> next{{.offset = 1, .record = seen("A", "d1", 3), .undecoded = {}}};
+  ASSERT_TRUE(store->put({.epoch = 9, .partition = journal.partition, .offset = 1}, next));
+  EXPECT_EQ(store->watermarks().epoch, 9u);
+  const std::vector<Entry> later{{.offset = 2, .record = seen("A", "d1", 4), .undecoded = {}}};
+  EXPECT_EQ(store->put(journal, later).error().code, Code::conflict);
+  EXPECT_TRUE(store->put({.epoch = 9, .partition = journal.partition, .offset = 2}, later));
 }
 
 TEST_P(StoreContract, a_crash_falls_back_to_the_durable_watermark_and_putting_again_gives_the_same) {

@@ -144,7 +144,8 @@ def test_settings_come_from_file_variable_and_flag(tmp_path):
     assert refused.returncode == 1 and "no_such_setting" in refused.stderr
 
 
-@pytest.mark.parametrize("command", ["up", "api", "simulate", "replay", "verify", "upgrade", "token", "user", "link", "status", "doctor", "config", "version"])
+@pytest.mark.parametrize("command", ["up", "api", "simulate", "replay", "verify", "backup", "restore", "upgrade", "token", "user", "link", "status",
+                                     "doctor", "config", "version"])
 def test_each_command_has_help(command):
     shown = run(command, "--help")
     assert shown.returncode == 0 and "--help" in shown.stdout

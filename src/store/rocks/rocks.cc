@@ -4,6 +4,7 @@
 #include <rocksdb/convenience.h>
 #include <rocksdb/db.h>
 #include <rocksdb/env.h>
+#include <rocksdb/file_checksum.h>
 #include <rocksdb/file_system.h>
 #include <rocksdb/filter_policy.h>
 #include <rocksdb/slice_transform.h>
@@ -58,7 +59,8 @@ class OurLog final : public rocksdb::Logger {
   OurLog() : Logger(rocksdb::InfoLogLevel::WARN_LEVEL) {}
   using Logger::Logv;
   void Logv(const rocksdb::InfoLogLevel level, const char* format, va_list arguments) override {
-    if (level < GetInfoLogLevel()) return;
+    // While a backup holds the files it says so each time that it counts the holds.
+    if (level < GetInfoLogLevel() || std::string_view(format).find("File Deletions") != std::string_view::npos) return;
     std::array<char, 1000> text{};
     std::vsnprintf(text.data(), text.size(), format, arguments);
     log::warning("RocksDB", {{"says", std::string_view(text.data())}});
@@ -147,6 +149,43 @@ class SimulatedEnv final : public rocksdb::EnvWrapper {
   }
 };
 
+// RocksDB keeps the files that are live until it is told that it may remove files again.
+class HeldFiles final : public LiveFiles {
+ public:
+  explicit HeldFiles(rocksdb::DB& db) : db_(db) {}
+  ~HeldFiles() override {
+    if (const Status enabled = db_.EnableFileDeletions(/*force=*/false); !enabled.ok())
+      log::warning("RocksDB removes no files until it is opened again", {{"says", enabled.ToString()}});
+  }
+
+  Result<void> list() {
+    rocksdb::LiveFilesStorageInfoOptions options;
+    options.include_checksum_info = true;
+    options.wal_size_for_flush = UINT64_MAX;  // there is no log; what is to be in the files was flushed before
+    std::vector<rocksdb::LiveFileStorageInfo> found;
+    if (const Status listed = db_.GetLiveFilesStorageInfo(options, &found); !listed.ok()) return fail_of(listed);
+    for (rocksdb::LiveFileStorageInfo& one : found) {
+      if (one.file_type == rocksdb::kWalFile) continue;  // always empty
+      LiveFile file{.name = std::move(one.relative_filename), .bytes = one.size, .crc32c = {}, .content = {}};
+      if (!one.replacement_contents.empty()) file.content = std::move(one.replacement_contents);
+      // RocksDB writes a CRC32C as four bytes, the highest first.
+      if (one.file_checksum_func_name == "FileChecksumCrc32c" && one.file_checksum.size() == sizeof(uint32_t)) {
+        uint32_t crc = 0;
+        for (const char byte : one.file_checksum) crc = crc << 8 | static_cast<unsigned char>(byte);
+        file.crc32c = crc;
+      }
+      files_.push_back(std::move(file));
+    }
+    return {};
+  }
+
+  const std::vector<LiveFile>& files() const override { return files_; }
+
+ private:
+  rocksdb::DB& db_;
+  std::vector<LiveFile> files_;
+};
+
 // What a database stands on and what must outlive it. RocksDB's own file system is ours for the system's files, with
 // preallocation and range syncs on top; any other Files are simulated and get the adapter.
 struct Below {
@@ -187,6 +226,13 @@ class RocksTables final : public Tables {
       options.no_slowdown = true;  // Incomplete, and so overloaded, rather than wait for compaction
       return db_->Write(options, &rows.batch);
     });
+  }
+
+  Result<std::unique_ptr<LiveFiles>> hold_live_files() const {
+    if (const Status disabled = db_->DisableFileDeletions(); !disabled.ok()) return fail_of(disabled);
+    auto held = std::make_unique<HeldFiles>(*db_);
+    TRY(held->list());
+    return held;
   }
 
   Result<void> flush() override {
@@ -292,6 +338,7 @@ rocksdb::DBOptions database_options(const RocksOptions& options) {
   database.max_manifest_file_size = 16 << 20;
   database.allow_concurrent_memtable_write = false;  // there is one writer; it inserts with hints instead
   database.max_bgerror_resume_count = 0;             // RocksTables tells it when to go on
+  database.file_checksum_gen_factory = rocksdb::GetFileChecksumGenCrc32cFactory();  // a backup need not read to compare
   database.write_buffer_manager = std::make_shared<rocksdb::WriteBufferManager>(options.write_buffer_bytes_max);
   // A reader beside a writer holds every file open from the start, since the writer removes files.
   database.max_open_files = options.access == Access::read_only ? -1 : options.open_files_max;
@@ -347,7 +394,7 @@ Result<void> check_tables(const rocksdb::DBOptions& database, const RocksOptions
   return {};
 }
 
-Result<std::unique_ptr<Tables>> open_tables(const RocksOptions& options, Files& files) {
+Result<std::unique_ptr<RocksTables>> open_tables(const RocksOptions& options, Files& files) {
   auto below = std::make_unique<Below>(files);
   rocksdb::DBOptions database = database_options(options);
   database.env = below->env.get();
@@ -363,9 +410,8 @@ Result<std::unique_ptr<Tables>> open_tables(const RocksOptions& options, Files& 
                                        options.access);
 }
 
-}  // namespace
-
-Result<std::unique_ptr<Store>> open_rocks_store(RocksOptions options, Files& files) {
+// Many times where it is read beside a writer.
+Result<std::unique_ptr<RocksTables>> open_folder(const RocksOptions& options, Files& files) {
   if (options.access == Access::read_write) {
     TRY(make_folder_durably(files, options.folder));
   } else if (auto current = files.info(join_path(options.folder, "CURRENT")); !current) {
@@ -373,11 +419,25 @@ Result<std::unique_ptr<Store>> open_rocks_store(RocksOptions options, Files& fil
   }
   for (int attempt = 1;; ++attempt) {
     auto tables = open_tables(options, files);
-    if (tables) return open_table_store(std::move(*tables));
+    if (tables) return tables;
     // The writer may have replaced a file between our reading of its list and opening it.
     const bool again = options.access == Access::read_only && tables.error().code != Code::invalid;
     if (!again || attempt >= open_attempts_max) return fail_in("open " + options.folder, tables.error());
   }
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Store>> open_rocks_store(RocksOptions options, Files& files) {
+  TRY_LET(auto tables, open_folder(options, files));
+  return open_table_store(std::move(tables));
+}
+
+Result<RocksStore> open_rocks_store_for_backup(RocksOptions options, Files& files) {
+  TRY_LET(auto tables, open_folder(options, files));
+  const RocksTables* const held = tables.get();  // the store owns it
+  TRY_LET(auto store, open_table_store(std::move(tables)));
+  return RocksStore{.store = std::move(store), .hold_live_files = [held] { return held->hold_live_files(); }};
 }
 
 }  // namespace waybill::store

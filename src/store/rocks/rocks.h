@@ -15,6 +15,7 @@
 #include <string>
 
 #include "base/files.h"
+#include "store/live_files.h"
 #include "store/store.h"
 
 namespace waybill::store {
@@ -31,5 +32,12 @@ struct RocksOptions {
 
 // not_found for a read_only store where there is none; invalid where a newer version wrote it.
 Result<std::unique_ptr<Store>> open_rocks_store(RocksOptions options, Files& files);
+
+// A read_write store with what a backup needs of it, good as long as the store.
+struct RocksStore {
+  std::unique_ptr<Store> store;
+  HoldLiveFiles hold_live_files;
+};
+Result<RocksStore> open_rocks_store_for_backup(RocksOptions options, Files& files);
 
 }  // namespace waybill::store
