@@ -14,9 +14,6 @@
 namespace waybill::serve {
 namespace {
 
-const Principal everybody{
-    .role = Role::admin, .subject = "everybody", .credential = {}};  // no keys, so nobody is told apart
-
 Reply refused(const wire::ItemFailure& failure) {
   return reply_of(Problem{.status = failure.field == "body" ? 400 : 422,
                           .detail = failure.field + ": " + failure.reason,
@@ -54,7 +51,7 @@ class AccessDesk {
     const Time now = parts_.clock.now();
     TokenWish wish{.role = *input->role, .subject = input->subject, .expires_at = {}, .note = input->note};
     if (input->days) wish.expires_at = now + std::chrono::days(*input->days);
-    const auto issued = issue_token(*parts_.tokens, wish, asks(request), now);
+    const auto issued = issue_token(*parts_.tokens, wish, asked_by(request), now);
     if (!issued) return refused(issued.error());
     wire::JsonWriter json;
     json.begin_object().key("token").text(issued->secret);
@@ -121,7 +118,7 @@ class AccessDesk {
     if (!*order) return reply_of(Problem{.status = 404, .detail = "order " + *id + " is not known"});
     const Time now = parts_.clock.now();
     const auto made = make_link((*order)->order.id, now + std::chrono::hours(input->hours.value_or(link_hours_usual)),
-                                asks(request), now);
+                                asked_by(request), now);
     if (!made) return refused(made.error());
     wire::JsonWriter json;
     json.begin_object().key("link").text(made->secret).key("order_id").id((*order)->order.id);
@@ -136,7 +133,7 @@ class AccessDesk {
     if (!input) return refused(input.error());
     if (!input->role) return refused(wire::ItemFailure{.field = "role", .reason = "is required", .raw = {}});
     const auto grant =
-        set_password(request.params.at(0), *input->role, input->password, asks(request), parts_.clock.now());
+        set_password(request.params.at(0), *input->role, input->password, asked_by(request), parts_.clock.now());
     if (!grant) return refused(grant.error());
     wire::JsonWriter json;
     json.begin_object();
@@ -156,7 +153,7 @@ class AccessDesk {
       const auto access = parts_.store.access(Grant::Kind::password, input->name);
       if (!access) return reply_of(access.error());
       // A name that is not known takes as long as one that is.
-      static const Access nobody{.given = *set_password("nobody", Role::op, random_secret(), everybody, now),
+      static const Access nobody{.given = *set_password("nobody", Role::op, random_secret(), asked_by({}), now),
                                  .revoked_at = {},
                                  .revoked_by = {}};
       const bool known = *access && (*access)->holds_at(now);
@@ -178,10 +175,10 @@ class AccessDesk {
     return reply;
   }
 
-  Reply who_is_it(const Request& request) const { return {.status = 200, .body = who_json(asks(request))}; }
+  Reply who_is_it(const Request& request) const { return {.status = 200, .body = who_json(asked_by(request))}; }
 
   Reply log_out(const Request& request) {
-    const Principal& who = asks(request);
+    const Principal& who = asked_by(request);
     Reply reply{.status = 200, .body = R"({"status":"OK"})"};
     if (origin_of(who.credential)) {
       const Grant grant = take_back(Grant::Kind::token, who.credential, who, parts_.clock.now());
@@ -192,8 +189,6 @@ class AccessDesk {
   }
 
  private:
-  static const Principal& asks(const Request& request) { return request.who ? *request.who : everybody; }
-
   static Reply no_keys() {
     return reply_of(
         Problem{.status = 409, .detail = "there are no keys, so nobody is told apart: waybill token key makes one"});
@@ -245,7 +240,7 @@ class AccessDesk {
       if (!*known)
         return reply_of(Problem{.status = 404, .detail = std::string(to_string(kind)) + " " + id + " is not known"});
     }
-    return keep(request, take_back(kind, id, asks(request), parts_.clock.now()), what, 200, R"({"status":"OK"})");
+    return keep(request, take_back(kind, id, asked_by(request), parts_.clock.now()), what, 200, R"({"status":"OK"})");
   }
 
   Reply keep(const Request& request, const Grant& grant, std::string_view what, int status, std::string body) {
@@ -256,7 +251,7 @@ class AccessDesk {
     if (const auto durable = parts_.journal.commit(); !durable) return reply_of(durable.error());
     if (!wait_until_visible(kept->first + kept->count))
       return reply_of(Problem{.status = 503, .detail = "it is kept, but the store does not show it yet"});
-    parts_.audit.acted(asks(request), request.address, what, grant.id);
+    parts_.audit.acted(asked_by(request), request.address, what, grant.id);
     Reply reply{.status = status, .body = std::move(body)};
     reply.headers.emplace_back("Cache-Control", "no-store");
     return reply;

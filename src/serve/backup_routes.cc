@@ -62,6 +62,7 @@ std::vector<Route> backup_routes(const ApiParts& parts) {
                  if (!asked) return asked.error();
                  if (auto started = parts.start_backup(asked->to, asked->keep); !started)
                    return reply_of(started.error());
+                 parts.audit.acted(asked_by(request), request.address, "back up", asked->to);
                  return Reply{.status = 202, .body = parts.backup_state()};
                }},
           {.method = Method::get, .pattern = "/v1/backup", .handler = [parts](const Request&) {

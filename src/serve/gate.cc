@@ -95,7 +95,7 @@ class Gate final : public Door {
     request.address = client_of(request);
     if (const auto wait = by_address_.take(request.address, clock_.steady()); wait.count() > 0)
       return too_many(route, request, wait, "requests of this address");
-    if (!tokens_) return std::nullopt;
+    if (!tokens_) return open_to(route, request);
 
     const Credential credential = credential_of(request);
     if (credential.text.empty())
@@ -255,6 +255,28 @@ class Gate final : public Door {
     if (access && !access->holds_at(clock_.now()))
       return fail(Code::denied, "the credential was taken back or has expired");
     return access;
+  }
+
+  // Without keys the address is what protects us: who asks is on this machine. A page of elsewhere in a browser here is not:
+  // neither by a request that it sends across, nor under a name of its own that it lets lead to us (DNS rebinding).
+  std::optional<Reply> open_to(const Route& route, const Request& request) {
+    if (!from_here(request.header("Host")) && options_.trusted_proxies.empty())
+      return forbidden(route, request, "without keys only this machine's own names are answered, not that Host");
+    const std::string_view origin = request.header("Origin");
+    const size_t scheme = origin.find("://");
+    const bool own = scheme != std::string_view::npos && origin.substr(scheme + 3) == request.header("Host");
+    const bool foreign = !origin.empty() && !own && !welcome(origin);
+    if (foreign || request.header("Sec-Fetch-Site") == "cross-site")
+      if (!welcome(origin) && request.method != Method::get && request.method != Method::head)
+        return forbidden(route, request, "without keys a page of another origin may not write");
+    return std::nullopt;
+  }
+
+  static bool from_here(std::string_view host) {
+    if (host.starts_with('[')) return host.starts_with("[::1]");
+    host = host.substr(0, host.rfind(':'));
+    return host.empty() || host == "localhost" ||
+           (host.starts_with("127.") && host.find_first_not_of("0123456789.") == std::string_view::npos);
   }
 
   void tell(const Route& route, const Request& request, int status, std::string_view why) {

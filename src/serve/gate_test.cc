@@ -92,6 +92,20 @@ TEST_F(GateTest, without_keys_everybody_is_let_in_as_nobody) {
   EXPECT_FALSE(request_.who);
 }
 
+TEST_F(GateTest, without_keys_a_page_of_elsewhere_neither_writes_nor_reads_under_its_own_name) {
+  gate_ = make_gate(nullptr, *store_, *audit_, clock_, *metrics_, {});
+  const Header here{"Host", "127.0.0.1:5000"};
+  EXPECT_EQ(knock(Act::write, {here}, {}, Method::post), 0);
+  EXPECT_EQ(knock(Act::write, {here, {"Origin", "http://127.0.0.1:5000"}}, {}, Method::post), 0);
+  EXPECT_EQ(knock(Act::write, {here, {"Origin", "https://evil.example"}}, {}, Method::post), 403);
+  EXPECT_EQ(knock(Act::write, {here, {"Origin", "null"}}, {}, Method::post), 403);
+  EXPECT_EQ(knock(Act::write, {here, {"Sec-Fetch-Site", "cross-site"}}, {}, Method::post), 403);
+  EXPECT_EQ(knock(Act::read, {{"Host", "evil.example:5000"}}), 403);
+  for (const char* host : {"localhost:5000", "localhost", "[::1]:5000", "127.0.0.2"})
+    EXPECT_EQ(knock(Act::read, {{"Host", host}}), 0) << host;
+  EXPECT_EQ(knock(Act::read, {{"Host", "127.0.0.1.evil.example"}}), 403);
+}
+
 TEST_F(GateTest, a_token_lets_its_role_do_what_it_may_and_no_more) {
   const std::string token = issued(Role::deliverer).secret;
   EXPECT_EQ(bearing(token, Act::write), 0);

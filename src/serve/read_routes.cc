@@ -185,8 +185,8 @@ class Reads {
     if (parameters.bad()) return *parameters.bad();
     uint64_t next = 0;
     if (const auto cursor = request.query_value("cursor"); cursor && !cursor->empty()) {
-      const std::optional<Position> position = own_position(*cursor);
-      if (!position) return bad_parameter("cursor", "the next_cursor of the page before");
+      const std::optional<Position> position = parse_position(*cursor);
+      if (!position || !is_known(*position)) return bad_parameter("cursor", "the next_cursor of the page before");
       next = position->offset;
     }
     wire::JsonWriter writer;
