@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "store/reading.h"
 #include "wire/bytes.h"
 
 namespace waybill::store {
@@ -11,8 +12,11 @@ Intake::Intake(Tables& tables, const Meta& meta, const Ledger& ledger)
       batch_(tables.batch()),
       ledger_(ledger),
       committed_(ledger),
-      watermarks_(Watermarks{
-          .visible = meta.visible, .durable = meta.visible, .epoch = meta.epoch, .partition = meta.partition}) {}
+      watermarks_(Watermarks{.visible = meta.visible,
+                             .durable = meta.visible,
+                             .purged = meta.purged,
+                             .epoch = meta.epoch,
+                             .partition = meta.partition}) {}
 
 Watermarks Intake::watermarks() const {
   return watermarks_.with([](const Watermarks& marks) { return marks; });
@@ -48,8 +52,9 @@ Result<void> Intake::put(Position journal, std::span<const Entry> entries) {
     write_orders();
     write_deliverers();
     batch_->put(Table::ledger, number_key(ledger_.from / ledger_span), encode_ledger(ledger_));
-    batch_->put(Table::meta, meta_key,
-                encode_meta({.epoch = journal.epoch, .partition = journal.partition, .visible = end}));
+    batch_->put(
+        Table::meta, meta_key,
+        encode_meta({.epoch = journal.epoch, .partition = journal.partition, .visible = end, .purged = marks.purged}));
     taken = tables_.write(*batch_);
   }
   if (!taken) {
@@ -83,6 +88,35 @@ Result<void> Intake::take_all(std::span<const Entry> entries) {
   return {};
 }
 
+Result<void> Intake::purge(uint64_t below) {
+  const Watermarks marks = watermarks();
+  TRY_LET(const std::vector<Ledger> ledgers, read_ledgers(*tables_.view()));
+  Ledger all;
+  for (const Ledger& ledger : ledgers) {
+    if (ledger.to > below) break;
+    all.of(Outcome::purged) += ledger.total();
+    all.newest = std::max(all.newest, ledger.newest);
+    all.to = ledger.to;
+    batch_->remove(Table::ledger, number_key(ledger.from / ledger_span));
+  }
+  Result<void> done;
+  if (all.to != below)
+    done =
+        fail(Code::corrupt, "the books do not end at " + std::to_string(below) + " but at " + std::to_string(all.to));
+  if (done) {
+    batch_->put(Table::ledger, number_key(0), encode_ledger(all));
+    batch_->put(
+        Table::meta, meta_key,
+        encode_meta({.epoch = marks.epoch, .partition = marks.partition, .visible = marks.visible, .purged = below}));
+    done = tables_.write(*batch_);
+  }
+  if (done && ledger_.to <= below) committed_ = all;
+  forget();  // what the cached rows copy may be gone
+  if (!done) return fail_in("purge", done.error());
+  watermarks_.with([&](Watermarks& now) { now.purged = below; });
+  return {};
+}
+
 void Intake::forget() {
   batch_->clear();
   orders_.clear();
@@ -94,6 +128,7 @@ void Intake::forget() {
 }
 
 Result<void> Intake::take(const Entry& entry) {
+  if (entry.record) std::visit([&](const auto& record) { note_received(record.received_at); }, *entry.record);
   if (!entry.record) {
     quarantine(entry.offset, wire::event_id_of_bytes(as_bytes(entry.undecoded)),
                {.source = "journal",
@@ -128,6 +163,10 @@ Result<void> Intake::take(const Entry& entry) {
   return {};
 }
 
+void Intake::note_received(Time received_at) {
+  if (is_of_the_calendar(received_at)) ledger_.newest = std::max(ledger_.newest, std::optional(received_at));
+}
+
 void Intake::count(uint64_t offset, Outcome outcome, const EventId& id) {
   ledger_.of(outcome).add(id);
   ledger_.to = offset + 1;
@@ -153,6 +192,7 @@ Result<Intake::Orders::Slot*> Intake::order(std::string_view id) {
   CachedOrder cached;
   if (stored) {
     TRY_LET(cached.row, decode_order(id, bytes_));
+    if (watermarks().purged != 0) TRY(renew(*tables_.view(), cached.row));
     if (const DelivererId* holder = holder_of(cached.row.order)) cached.holder = *holder;
   }
   return &orders_.insert(id, std::move(cached), stored, stored ? bytes_.size() : 0);
@@ -165,6 +205,7 @@ Result<Intake::Deliverers::Slot*> Intake::deliverer(const DelivererId& id) {
   cached.row.id = id;
   if (stored) {
     TRY_LET(cached.row, decode_deliverer(id.text, bytes_));
+    if (watermarks().purged != 0) TRY(renew(*tables_.view(), cached.row));
   }
   return &deliverers_.insert(id.text, std::move(cached), stored, stored ? bytes_.size() : 0);
 }
@@ -225,27 +266,31 @@ Result<void> Intake::take_location(uint64_t offset, const Location& location) {
     batch_->put(Table::client_id, client_id_key(location.client_id, id),
                 encode_found({.scope = scope, .offset = offset}));
   }
-  index_hours(location, scope, of_order, of_deliverer);
+  index_hours(offset, location, scope, of_order, of_deliverer);
   remember(location, place, of_order, of_deliverer);
   count(offset, Outcome::stored, id);
   return {};
 }
 
-bool Intake::RecentKeys::add(std::string_view key) {
-  if (std::ranges::find(keys, key) != keys.end()) return false;
-  keys[next++ % keys.size()].assign(key);
+bool Intake::RecentHours::add(std::string_view key, uint64_t until) {
+  for (const Hour& known : hours)
+    if (known.until == until && known.key == key) return false;
+  Hour& slot = hours[next++ % hours.size()];
+  slot.key.assign(key);
+  slot.until = until;
   return true;
 }
 
-void Intake::index_hours(const Location& location, std::string_view scope, Orders::Slot* of_order,
+void Intake::index_hours(uint64_t offset, const Location& location, std::string_view scope, Orders::Slot* of_order,
                          Deliverers::Slot* of_deliverer) {
   const int32_t number = hour_of(location.fix_time);
+  const uint64_t until = hour_until(offset);
   if (of_order) {
     const std::string key = order_hour_key(location.order->text, number, scope);
-    if (of_order->row.hours.add(key)) batch_->put(Table::order_hours, key, {});
+    if (of_order->row.hours.add(key, until)) batch_->put(Table::order_hours, key, encode_hour(until));
   } else {
     const std::string key = loose_hour_key(location.deliverer->text, number);
-    if (of_deliverer->row.loose_hours.add(key)) batch_->put(Table::loose_hours, key, {});
+    if (of_deliverer->row.loose_hours.add(key, until)) batch_->put(Table::loose_hours, key, encode_hour(until));
   }
 }
 

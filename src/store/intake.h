@@ -1,7 +1,7 @@
 // store/intake.h — takes journal records into the tables: what repeats, what changes, what the books say of it.
 //
 // Invariant: one put is one batch: rows, watermark and ledgers. After a failed one nothing is remembered of it.
-// Threads:   one at a time; watermarks() from any.
+// Threads:   one at a time; watermarks() and flushed() from any.
 // Limits:    row_cache_bytes_max of decoded rows for each of orders and deliverers; beyond it rows are read again.
 #pragma once
 
@@ -26,24 +26,33 @@ class Intake {
   Intake(Tables& tables, const Meta& meta, const Ledger& ledger);
 
   Result<void> put(Position journal, std::span<const Entry> entries);
+  // Moves the boundary and the books of what lies below it, in one batch.
+  Result<void> purge(uint64_t below);
+  // The rows of these ids were removed or written by another: they are read again.
+  void forget_order(std::string_view id) { orders_.erase(id); }
+  void forget_deliverer(std::string_view id) { deliverers_.erase(id); }
   void flushed(uint64_t durable);
   Watermarks watermarks() const;
 
  private:
   // Index keys that were written a short while ago: writing them again would change nothing.
-  struct RecentKeys {
-    std::array<std::string, 4> keys;
+  struct RecentHours {
+    struct Hour {
+      std::string key;
+      uint64_t until = 0;
+    };
+    std::array<Hour, 4> hours;
     size_t next = 0;
-    bool add(std::string_view key);  // whether it is new
+    bool add(std::string_view key, uint64_t until);  // whether it is new
   };
   struct CachedOrder {
     OrderRow row;
-    RecentKeys hours;
+    RecentHours hours;
     std::optional<DelivererId> holder;  // as `assigned` has it
   };
   struct CachedDeliverer {
     DelivererRow row;
-    RecentKeys loose_hours;
+    RecentHours loose_hours;
   };
   using Orders = RowCache<CachedOrder>;
   using Deliverers = RowCache<CachedDeliverer>;
@@ -62,8 +71,9 @@ class Intake {
   Result<bool> has_client_id(std::string_view client_id, const EventId& id);
   // Moves `place` to where the location is to be kept; false where it is kept already.
   Result<bool> find_place(std::string_view scope, Place& place, const EventId& id);
-  void index_hours(const Location& location, std::string_view scope, Orders::Slot* of_order,
+  void index_hours(uint64_t offset, const Location& location, std::string_view scope, Orders::Slot* of_order,
                    Deliverers::Slot* of_deliverer);
+  void note_received(Time received_at);
   void remember(const Location& location, const Place& place, Orders::Slot* of_order, Deliverers::Slot* of_deliverer);
 
   void write_orders();

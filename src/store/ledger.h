@@ -3,6 +3,7 @@
 
 #include <array>
 #include <cstdint>
+#include <optional>
 #include <string_view>
 
 #include "domain/location.h"
@@ -10,8 +11,13 @@
 namespace waybill::store {
 
 // What became of a position: each has exactly one outcome.
-enum class Outcome : uint8_t { stored, repeat, quarantined };
-inline constexpr size_t outcome_count = 3;
+enum class Outcome : uint8_t {
+  stored,
+  repeat,
+  quarantined,
+  purged,  // was one of the others, and was let go
+};
+inline constexpr size_t outcome_count = 4;
 std::string_view to_string(Outcome outcome);
 
 struct Sum {
@@ -34,19 +40,20 @@ struct Sum {
 struct Ledger {
   uint64_t from = 0;
   uint64_t to = 0;
-  std::array<Sum, outcome_count> by_outcome;
+  std::array<Sum, outcome_count> by_outcome{};
+  std::optional<Time> newest;  // received_at, by our clock, of its newest record; missing where it is not known
 
   Sum& of(Outcome outcome) { return by_outcome[static_cast<size_t>(outcome)]; }
   const Sum& of(Outcome outcome) const { return by_outcome[static_cast<size_t>(outcome)]; }
   Sum total() const;
   bool operator==(const Ledger&) const = default;
 };
-inline constexpr uint64_t ledger_span = 65536;  // one row of the books for each so many positions
+inline constexpr uint64_t ledger_span = 65536;  // one row of the books for each so many positions; one for all purged
 
 // A count of the rows themselves, for the deep check. Sums leave out nothing that is stored.
 struct Recount {
   Sum locations_and_commands;  // equals the sum of all ledgers' `stored`
-  Sum quarantined;             // equals the sum of all ledgers' `quarantined`
+  Sum quarantined;  // equals the sum of all ledgers' `quarantined`
 };
 
 }  // namespace waybill::store

@@ -5,6 +5,7 @@
 #include <optional>
 #include <shared_mutex>
 
+#include "store/living.h"
 #include "store/rows.h"
 #include "store/table_store.h"
 #include "store/tables.h"
@@ -128,6 +129,14 @@ class MemoryTables final : public Tables {
     std::lock_guard lock(disk_.rows().mutex);
     disk_.rows().undo.clear();
     return {};
+  }
+
+  Result<bool> remove_purged(uint64_t below) override {
+    std::lock_guard lock(disk_.rows().mutex);
+    for (const Table table : purged_tables)
+      std::erase_if(disk_.rows().of(table),
+                    [&](const auto& row) { return is_purged(table, row.first, row.second, below); });
+    return false;
   }
 
  private:

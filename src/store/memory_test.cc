@@ -47,11 +47,11 @@ TEST(MemoryStore, a_batch_that_fails_leaves_no_trace) {
 
 TEST(MemoryStore, refuses_a_newer_format) {
   MemoryDisk disk;
-  disk.set_format(2);
+  disk.set_format(3);
   const auto refused = open_memory_store(disk);
   ASSERT_FALSE(refused);
   EXPECT_EQ(refused.error().code, Code::invalid);
-  EXPECT_NE(refused.error().message.find("format 2"), std::string::npos) << refused.error().message;
+  EXPECT_NE(refused.error().message.find("format 3"), std::string::npos) << refused.error().message;
 }
 
 }  // namespace

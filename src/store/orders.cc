@@ -160,7 +160,8 @@ Result<std::optional<DelivererView>> read_deliverer(const View& view, std::strin
   std::string bytes;
   TRY_LET(const bool known, view.get(Table::deliverer, id, bytes));
   if (!known) return std::optional<DelivererView>();
-  TRY_LET(const DelivererRow row, decode_deliverer(id, bytes));
+  TRY_LET(DelivererRow row, decode_deliverer(id, bytes));
+  TRY(renew(view, row));
   DelivererView seen{.id = row.id, .last = {}, .orders = {}, .updated_at = row.updated_at};
   if (!row.newest.empty()) {
     TRY_LET(seen.last, decode_kept(row.newest.row));

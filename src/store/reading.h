@@ -22,10 +22,15 @@ Result<std::vector<Ledger>> read_ledgers(const View& view);
 Result<Recount> recount_rows(const View& view);
 
 // The order's last: the newest location that names it, or a newer one without an order of who was assigned to it then.
-Result<std::optional<Kept>> last_of(const View& view, const OrderRow& row);
+// Renews the row first.
+Result<std::optional<Kept>> last_of(const View& view, OrderRow& row);
 
-// Rows looked at for the newest location without an order in a period that is over; beyond it the search ends with what
-// it has. The index by hour lets it skip every hour without one, so that only a deliverer who names orders at more than
+// The copies of locations in a row that were let go make room for the newest that are left. Whether any did.
+Result<bool> renew(const View& view, OrderRow& row);
+Result<bool> renew(const View& view, DelivererRow& row);
+
+// Rows looked at for the newest location of those that are left, or without an order in a period that is over; beyond it the
+// search ends with what it has. The index by hour lets it skip every hour without one, so that only a deliverer who names orders at more than
 // ten locations a second meets it.
 inline constexpr size_t last_scan_max = 100'000;
 // Rows looked at for one page of a track; then the page ends early with a cursor.

@@ -40,6 +40,16 @@ class RowCache {
     return slot;
   }
 
+  // Nothing may have changed in it.
+  void erase(std::string_view id) {
+    const auto found = slots_.find(id);
+    if (found == slots_.end()) return;
+    const auto slot = found->second;
+    bytes_ -= slot->bytes;
+    slots_.erase(found);
+    recent_.erase(slot);
+  }
+
   void change(Slot& slot) {
     if (slot.changed) return;
     slot.changed = true;

@@ -128,11 +128,6 @@ bool fits(const IdType& id) {
   return true;
 }
 
-bool fits(Time time) {
-  constexpr int64_t year_1 = -62'135'596'800, year_10000 = 253'402'300'800;  // seconds since 1970
-  return to_us(time) >= year_1 * 1'000'000 && to_us(time) < year_10000 * 1'000'000;
-}
-
 }  // namespace
 
 std::string encode_meta(const Meta& meta) {
@@ -141,6 +136,7 @@ std::string encode_meta(const Meta& meta) {
   put_varint(bytes, meta.epoch);
   put_varint(bytes, meta.partition);
   put_varint(bytes, meta.visible);
+  if (meta.format >= 2) put_varint(bytes, meta.purged);
   return bytes;
 }
 
@@ -156,7 +152,9 @@ Result<Meta> decode_meta(std::string_view bytes) {
   meta.epoch = static_cast<uint32_t>(from.varint());
   meta.partition = static_cast<uint32_t>(from.varint());
   meta.visible = from.varint();
-  if (!from.done() || meta.format == 0) return not_a_row("its description");
+  if (meta.format >= 2) meta.purged = from.varint();
+  if (!from.done() || meta.format == 0 || meta.purged > meta.visible) return not_a_row("its description");
+  meta.format = store_format;  // as it is written next
   return meta;
 }
 
@@ -178,6 +176,12 @@ Result<Kept> decode_kept(std::string_view row) {
   if (location == nullptr) return not_a_row("a location");
   kept.location = std::move(*location);
   return kept;
+}
+
+uint64_t offset_of(std::string_view row) {
+  Taker from(as_bytes(row));
+  const uint64_t offset = from.varint();
+  return from.ok() ? offset : UINT64_MAX;
 }
 
 bool names_order(std::string_view row) {
@@ -317,11 +321,20 @@ Result<Found> decode_found(std::string_view bytes) {
   return found;
 }
 
+uint64_t hour_until(uint64_t offset) { return (offset / hour_block + 1) * hour_block; }
+
+std::string encode_hour(uint64_t until) {
+  std::string bytes;
+  put_varint(bytes, until);
+  return bytes;
+}
+
 std::string encode_ledger(const Ledger& ledger) {
   std::string bytes;
   put_varint(bytes, ledger.from);
   put_varint(bytes, ledger.to);
   for (const Sum& sum : ledger.by_outcome) put_sum(bytes, sum);
+  if (ledger.newest) put_time(bytes, *ledger.newest);
   return bytes;
 }
 
@@ -330,20 +343,28 @@ Result<Ledger> decode_ledger(std::string_view bytes) {
   Ledger ledger;
   ledger.from = from.varint();
   ledger.to = from.varint();
-  for (Sum& sum : ledger.by_outcome) {
-    sum.count = from.varint();
-    sum.ids = take_id(from);
-  }
+  const auto take_sum = [&](Outcome outcome) {
+    ledger.of(outcome).count = from.varint();
+    ledger.of(outcome).ids = take_id(from);
+  };
+  for (const Outcome outcome : {Outcome::stored, Outcome::repeat, Outcome::quarantined}) take_sum(outcome);
+  if (!from.done()) take_sum(Outcome::purged);  // format 1 ends before
+  if (!from.done()) ledger.newest = take_time(from);
   if (!from.done() || ledger.to <= ledger.from) return not_a_row("a ledger");
   return ledger;
+}
+
+bool is_of_the_calendar(Time time) {
+  constexpr int64_t year_1 = -62'135'596'800, year_10000 = 253'402'300'800;  // seconds since 1970
+  return to_us(time) >= year_1 * 1'000'000 && to_us(time) < year_10000 * 1'000'000;
 }
 
 std::string_view misfit(const Location& location) {
   if (!location.order && !location.deliverer) return "a location names an order, a deliverer or both";
   if (location.order && !fits(*location.order)) return "the order's id does not fit";
   if (location.deliverer && !fits(*location.deliverer)) return "the deliverer's id does not fit";
-  if (!fits(location.fix_time)) return "the fix time is outside the years 1 to 9999";
-  if (!fits(location.received_at)) return "the time of receipt is outside the years 1 to 9999";
+  if (!is_of_the_calendar(location.fix_time)) return "the fix time is outside the years 1 to 9999";
+  if (!is_of_the_calendar(location.received_at)) return "the time of receipt is outside the years 1 to 9999";
   return {};
 }
 

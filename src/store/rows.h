@@ -15,13 +15,14 @@
 
 namespace waybill::store {
 
-inline constexpr uint64_t store_format = 1;  // grows with any change that an older program would misread
+inline constexpr uint64_t store_format = 2;  // grows with any change that an older program would misread
 
 struct Meta {
   uint64_t format = store_format;
   uint32_t epoch = 0;
   uint32_t partition = 0;
   uint64_t visible = 0;
+  uint64_t purged = 0;
 };
 std::string encode_meta(const Meta& meta);
 Result<Meta> decode_meta(std::string_view bytes);  // invalid where its format is newer than store_format
@@ -35,6 +36,7 @@ struct NewestRow {
   void take(const Place& other, std::string_view other_row);  // where it is newer
 };
 Result<Kept> decode_kept(std::string_view row);
+uint64_t offset_of(std::string_view row);  // the number that a row begins with; UINT64_MAX where it does not
 // Whether the location in this row names an order; without decoding all of it.
 bool names_order(std::string_view row);
 
@@ -72,6 +74,12 @@ Result<QuarantineValue> decode_quarantine(std::string_view bytes);
 std::string encode_found(const Found& found);
 Result<Found> decode_found(std::string_view bytes);
 
+// The value of order_hours and loose_hours: a bound that the positions of an hour's locations stay below for a while, so that
+// the row is written again once in so many positions and not with each location.
+inline constexpr uint64_t hour_block = 16 * ledger_span;
+uint64_t hour_until(uint64_t offset);
+std::string encode_hour(uint64_t until);
+
 std::string encode_ledger(const Ledger& ledger);
 Result<Ledger> decode_ledger(std::string_view bytes);
 
@@ -80,5 +88,6 @@ Result<Ledger> decode_ledger(std::string_view bytes);
 std::string_view misfit(const Location& location);
 std::string_view misfit(const OrderCommand& command);
 std::string_view misfit(const Grant& grant);
+bool is_of_the_calendar(Time time);  // years 1 … 9999
 
 }  // namespace waybill::store

@@ -7,6 +7,7 @@ std::string_view to_string(Outcome outcome) {
     case Outcome::stored: return "stored";
     case Outcome::repeat: return "repeat";
     case Outcome::quarantined: return "quarantined";
+    case Outcome::purged: return "purged";
   }
   return "";
 }

@@ -3,8 +3,9 @@
 // Invariant: last never goes back in fix time; an older location extends the track, not the position.
 // Delivery:  put() is idempotent by position: positions below the visible watermark are skipped, so that a hop may repeat
 //            itself. Of locations with the same identity the one with the lowest position stays, the others are repeats.
-// Threads:   put() from one thread, flush() from one thread (it may be another, at the same time as put()); all other methods
-//            from any thread.
+// Retention: positions below the purged watermark were let go: no read shows them, their ledgers say only that they were.
+// Threads:   put() from one thread, flush() and purge() from one thread (it may be another, at the same time as put()); all
+//            other methods from any thread.
 // Failure:   put() takes all of its entries, the watermark and the ledger, or nothing; after unavailable or overloaded put
 //            the same again. corrupt: what is stored is not what was written; stop.
 // Durability: what put() wrote is visible at once and durable after flush(); a crash between falls back to the durable
@@ -118,6 +119,7 @@ struct AccessPage {
 struct Watermarks {
   uint64_t visible = 0;
   uint64_t durable = 0;
+  uint64_t purged = 0;  // let go: a multiple of ledger_span, at most durable
   uint32_t epoch = 0;  // of the journal that the store follows; 0 before the first put
   uint32_t partition = 0;
   std::array<uint64_t, outcome_count> taken{};  // since the store was opened: what became of what was put, by Outcome
@@ -133,6 +135,13 @@ class Store {
   virtual Result<void> put(Position journal, std::span<const Entry> entries) = 0;
   virtual Result<void> flush() = 0;
   virtual Watermarks watermarks() const = 0;
+
+  // Lets the positions below `below` go for good: invisible when it is done first, and durably so before any row is removed.
+  // `below`: a multiple of ledger_span, at most the durable watermark (else invalid); below what is purged it changes nothing.
+  // Then removes a bounded amount of what nobody can see any more, orders and deliverers that have gone quiet included
+  // (store/quiet.h). Whether there is more to remove: then call it again. It flushes. Its failures are those of flush(): call
+  // it again; the books balance whether it was done or not.
+  virtual Result<bool> purge(uint64_t below) = 0;
 
   virtual Result<std::optional<OrderView>> order(const OrderId& id) const = 0;
   virtual Result<std::optional<DelivererView>> deliverer(const DelivererId& id) const = 0;

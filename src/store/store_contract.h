@@ -76,6 +76,8 @@ class StoreContract : public testing::TestWithParam<MakeGround> {
   // Puts the records behind those put before, in one batch.
   void put(const std::vector<wire::Record>& records);
   Result<void> put_from(uint64_t offset, size_t batch = 1000);  // what was put before, again
+  void fill(uint64_t end, int64_t seconds);  // up to this position, with one location again and again
+  void let_go(uint64_t below);  // flushed, and all of it removed
   void reopen();  // closes without a flush, which may lose what was not flushed
   void crash() {
     ground->crash(std::move(store));

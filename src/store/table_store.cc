@@ -1,17 +1,37 @@
 #include "store/table_store.h"
 
+#include <mutex>
+
 #include "store/intake.h"
+#include "store/living.h"
+#include "store/quiet.h"
 #include "store/reading.h"
 
 namespace waybill::store {
 namespace {
 
+// The one of all that was let go, where anything was.
+Result<std::optional<Ledger>> first_ledger(const View& view) {
+  const auto cursor = view.cursor(Table::ledger, {});
+  cursor->seek({});
+  TRY(cursor->status());
+  if (!cursor->valid()) return std::optional<Ledger>();
+  TRY_LET(Ledger ledger, decode_ledger(cursor->value()));
+  return ledger;
+}
+
 class TableStore final : public Store {
  public:
   TableStore(std::unique_ptr<Tables> tables, const Meta& meta, const Ledger& ledger)
-      : tables_(std::move(tables)), intake_(*tables_, meta, ledger) {}
+      : tables_(std::make_unique<LivingTables>(std::move(tables), meta.purged)),
+        intake_(*tables_, meta, ledger),
+        quiet_(*tables_),
+        purged_durably_(meta.purged) {}
 
-  Result<void> put(Position journal, std::span<const Entry> entries) override { return intake_.put(journal, entries); }
+  Result<void> put(Position journal, std::span<const Entry> entries) override {
+    std::lock_guard lock(writing_);
+    return intake_.put(journal, entries);
+  }
 
   Result<void> flush() override {
     // What was visible before is in it; what is put meanwhile may be.
@@ -22,6 +42,28 @@ class TableStore final : public Store {
   }
 
   Watermarks watermarks() const override { return intake_.watermarks(); }
+
+  Result<bool> purge(uint64_t below) override {
+    const Watermarks marks = intake_.watermarks();
+    if (below % ledger_span != 0 || below > marks.durable)
+      return fail(Code::invalid, "purge below " + std::to_string(below) + ": it must be a multiple of " +
+                                     std::to_string(ledger_span) + ", at most " + std::to_string(marks.durable));
+    if (below > marks.purged) {
+      std::lock_guard lock(writing_);
+      TRY(intake_.purge(below));
+      tables_->hide_below(below);
+    }
+    const uint64_t purged = std::max(below, marks.purged);
+    if (purged > purged_durably_) {
+      TRY(flush());
+      purged_durably_ = purged;
+    }
+    if (purged == 0) return false;
+    // Rows first: who looks for what is left passes by those that are still there.
+    TRY_LET(const bool more_rows, tables_->remove_purged(purged));
+    if (more_rows) return true;
+    return remove_quiet();
+  }
 
   Result<std::optional<OrderView>> order(const OrderId& id) const override {
     return read_order(*tables_->view(), id.text);
@@ -47,8 +89,22 @@ class TableStore final : public Store {
   Result<Recount> recount() const override { return recount_rows(*tables_->view()); }
 
  private:
-  std::unique_ptr<Tables> tables_;
+  // Those who have had no news since the newest of what was let go.
+  Result<bool> remove_quiet() {
+    TRY_LET(const std::optional<Ledger> let_go, first_ledger(*tables_->view()));
+    if (!let_go || !let_go->newest) return false;
+    std::lock_guard lock(writing_);
+    TRY_LET(const Quiet::Changed changed, quiet_.step(*let_go->newest));
+    for (const std::string& id : changed.orders) intake_.forget_order(id);
+    for (const std::string& id : changed.deliverers) intake_.forget_deliverer(id);
+    return changed.more;
+  }
+
+  std::unique_ptr<LivingTables> tables_;
+  std::mutex writing_;  // put() and purge() write in turn
   Intake intake_;
+  Quiet quiet_;
+  uint64_t purged_durably_;  // rows go only below it: above, a crash would bring the books back and not the rows
 };
 
 Result<Ledger> last_ledger(const View& view) {

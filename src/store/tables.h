@@ -67,6 +67,9 @@ class View {
   virtual ~View() = default;
   virtual Result<bool> get(Table table, std::string_view key, std::string& value) const = 0;  // whether it is there
   virtual std::unique_ptr<Cursor> cursor(Table table, std::string_view prefix) const = 0;
+  virtual uint64_t purged() const {
+    return 0;
+  }  // rows of positions below it are not shown; an engine shows all that it has
 };
 
 class Tables {
@@ -77,6 +80,9 @@ class Tables {
   virtual std::unique_ptr<Batch> batch() = 0;
   virtual Result<void> write(Batch& batch) = 0;
   virtual Result<void> flush() = 0;
+  // Removes rows of positions below `below` (store/living.h): a bounded amount now, others whenever it suits. What says that
+  // they may go is durable. Whether it is worth calling again. From the thread of flush().
+  virtual Result<bool> remove_purged(uint64_t below) = 0;
 };
 
 }  // namespace waybill::store

@@ -90,6 +90,68 @@ TEST(RocksFaults, the_nth_operation_on_the_disk_fails_and_the_books_are_equal) {
   RecordProperty("operations", static_cast<int>(n));
 }
 
+std::vector<Entry> filled_up(std::vector<Entry> log) {
+  while (log.size() < ledger_span)
+    log.push_back({.offset = log.size(), .record = seen({}, "filler", 0), .undecoded = {}});
+  for (const Entry& more : entries_by(4, 100))
+    log.push_back({.offset = log.size(), .record = more.record, .undecoded = more.undecoded});
+  return log;
+}
+
+Result<void> let_all_go(Store& store) {
+  while (true) {
+    TRY_LET(const bool more, store.purge(ledger_span));
+    if (!more) return store.flush();
+  }
+}
+
+void expect_balance(const Store& store) {
+  Sum stored, quarantined;
+  for (const Ledger& ledger : checked(store.ledgers())) {
+    stored += ledger.of(Outcome::stored);
+    quarantined += ledger.of(Outcome::quarantined);
+  }
+  const Recount rows = checked(store.recount());
+  EXPECT_EQ(rows.locations_and_commands, stored);
+  EXPECT_EQ(rows.quarantined, quarantined);
+}
+
+TEST(RocksFaults, the_nth_operation_fails_while_it_lets_go_and_the_books_balance_before_and_after) {
+  const auto log = filled_up(entries_by(3, 200));
+  const auto memory = checked(open_memory_store());
+  ASSERT_TRUE(memory->put(journal, log));
+  ASSERT_TRUE(memory->flush());
+  ASSERT_TRUE(let_all_go(*memory));
+  const std::string expected = everything_of(*memory);
+  bool met = true;
+  for (uint64_t n = 1; met && !HasFailure(); n += n < 3 ? 1 : 9) {
+    SCOPED_TRACE("operation " + std::to_string(n));
+    const auto files = simulated_disk(n);
+    auto store = checked(open_rocks_store(small("/data/store"), *files));
+    ASSERT_TRUE(store->put(journal, log));
+    ASSERT_TRUE(store->flush());
+    files->fail_at(n, n % 2 ? Code::unavailable : Code::overloaded, n % 3 ? Failing::once : Failing::from_then_on);
+    const auto done = let_all_go(*store);
+    met = files->has_failed();
+    expect_balance(*store);
+    if (!done && n % 5 != 0) {
+      files->fail_no_more();
+      auto again = let_all_go(*store);
+      for (int tries = 1; !again && tries < tries_max; ++tries) again = let_all_go(*store);
+      EXPECT_TRUE(again) << again.error().message;
+      EXPECT_EQ(everything_of(*store), expected);
+    }
+    files->stop();
+    store.reset();
+    files->crash(n, Unsynced::by_seed);
+    store = checked(open_rocks_store(small("/data/store"), *files));
+    ASSERT_TRUE(store);
+    expect_balance(*store);
+    ASSERT_TRUE(let_all_go(*store));
+    EXPECT_EQ(everything_of(*store), expected);
+  }
+}
+
 TEST(RocksFaults, a_power_cut_at_any_moment_loses_nothing_that_was_flushed) {
   const auto log = entries_by(2, 300);
   const std::string expected = expected_of(log);

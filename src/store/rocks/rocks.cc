@@ -20,7 +20,9 @@
 
 #include "base/log.h"
 #include "store/keys.h"
+#include "store/living.h"
 #include "store/rocks/file_system.h"
+#include "store/rocks/purging.h"
 #include "store/rocks/retryable.h"
 #include "store/table_store.h"
 #include "store/tables.h"
@@ -196,6 +198,7 @@ struct Below {
       env = std::make_unique<SimulatedEnv>(make_retryable(make_file_system(files), disk));
   }
   DiskState disk;
+  std::atomic<uint64_t> purged{0};  // rows below it may be left out
   std::unique_ptr<rocksdb::Env> env;
 };
 
@@ -243,6 +246,24 @@ class RocksTables final : public Tables {
           true;  // writers are told overloaded meanwhile; the flush itself must not wait for calm
       return db_->Flush(options, tables_);
     });
+  }
+
+  // The file with the most to leave out, of all tables.
+  Result<bool> remove_purged(uint64_t below) override {
+    below_->purged = below;
+    PurgedFile worst;
+    rocksdb::ColumnFamilyHandle* of = nullptr;
+    for (const Table table : purged_tables) {
+      const double before = worst.share;
+      rocksdb::ColumnFamilyHandle* const handle = tables_[static_cast<size_t>(table)];
+      if (const Status found = find_purged(*db_, handle, below, worst); !found.ok()) return fail_of(found);
+      if (worst.share > before) of = handle;
+    }
+    // The same one again: rewriting it did not help, and would not.
+    if (of == nullptr || worst.name == rewritten_) return false;
+    TRY(attempt([&] { return rewrite(*db_, of, worst); }));
+    rewritten_ = worst.name;
+    return true;
   }
 
  private:
@@ -302,6 +323,7 @@ class RocksTables final : public Tables {
   std::unique_ptr<rocksdb::DB> db_;
   std::vector<rocksdb::ColumnFamilyHandle*> tables_;
   Access access_;
+  std::string rewritten_;  // the file that remove_purged() chose last
   std::atomic<bool> failed_{false};
   std::mutex resuming_;
 };
@@ -345,7 +367,8 @@ rocksdb::DBOptions database_options(const RocksOptions& options) {
   return database;
 }
 
-std::vector<rocksdb::ColumnFamilyDescriptor> table_options(const RocksOptions& options) {
+std::vector<rocksdb::ColumnFamilyDescriptor> table_options(const RocksOptions& options,
+                                                           const std::atomic<uint64_t>& purged) {
   rocksdb::BlockBasedTableOptions blocks;
   blocks.block_cache = rocksdb::NewLRUCache(options.cache_bytes_max, -1, false, 0.3);
   blocks.cache_index_and_filter_blocks = true;
@@ -376,6 +399,7 @@ std::vector<rocksdb::ColumnFamilyDescriptor> table_options(const RocksOptions& o
       each.memtable_prefix_bloom_size_ratio = 0.03;
       each.memtable_whole_key_filtering = true;
     }
+    if (has_positions(table)) leave_out_purged(each, table, purged);
     tables.emplace_back(std::string(table_names[i]), each);
   }
   return tables;
@@ -403,8 +427,8 @@ Result<std::unique_ptr<RocksTables>> open_tables(const RocksOptions& options, Fi
   rocksdb::DB* db = nullptr;
   const Status opened =
       options.access == Access::read_only
-          ? rocksdb::DB::OpenForReadOnly(database, options.folder, table_options(options), &tables, &db)
-          : rocksdb::DB::Open(database, options.folder, table_options(options), &tables, &db);
+          ? rocksdb::DB::OpenForReadOnly(database, options.folder, table_options(options, below->purged), &tables, &db)
+          : rocksdb::DB::Open(database, options.folder, table_options(options, below->purged), &tables, &db);
   if (!opened.ok()) return fail_of(opened);
   return std::make_unique<RocksTables>(std::move(below), std::unique_ptr<rocksdb::DB>(db), std::move(tables),
                                        options.access);

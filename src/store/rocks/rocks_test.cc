@@ -65,14 +65,14 @@ TEST(RocksStore, a_newer_format_is_refused) {
     rocksdb::DB* opened = nullptr;
     ASSERT_TRUE(rocksdb::DB::Open({}, folder.store(), tables, &handles, &opened).ok());
     const std::unique_ptr<rocksdb::DB> db(opened);
-    ASSERT_TRUE(db->Put({}, "meta", "\x02what comes later").ok());
+    ASSERT_TRUE(db->Put({}, "meta", "\x03what comes later").ok());
     ASSERT_TRUE(db->Flush({}).ok());
     for (auto* handle : handles) db->DestroyColumnFamilyHandle(handle);
   }
   const auto refused = open_rocks_store(small(folder.store()), system_files());
   ASSERT_FALSE(refused);
   EXPECT_EQ(refused.error().code, Code::invalid);
-  EXPECT_NE(refused.error().message.find("format 2"), std::string::npos) << refused.error().message;
+  EXPECT_NE(refused.error().message.find("format 3"), std::string::npos) << refused.error().message;
 }
 
 TEST(RocksStore, a_full_disk_is_overloaded_and_nothing_is_lost) {
@@ -96,6 +96,36 @@ TEST(RocksStore, a_full_disk_is_overloaded_and_nothing_is_lost) {
   files->crash(1, Unsynced::dropped);
   store = checked(open_rocks_store(small("/data/store"), *files));
   EXPECT_EQ(checked(store->recount()).locations_and_commands.count, 3000u);
+}
+
+uint64_t bytes_of(const std::string& folder) {
+  uint64_t bytes = 0;
+  for (const FileInfo& file : checked(system_files().list(folder)))
+    if (file.name.ends_with(".sst")) bytes += file.size;
+  return bytes;
+}
+
+TEST(RocksStore, what_was_let_go_leaves_the_files_though_nothing_is_written_where_it_was) {
+  const Folder folder;
+  const auto store = checked(open_rocks_store(small(folder.store()), system_files()));
+  // Each span has couriers of its own, whose keys stand apart.
+  std::vector<Entry> entries;
+  for (uint64_t offset = 0; offset < 3 * ledger_span; ++offset) {
+    Location location = seen({}, std::to_string(offset / 10'000), static_cast<int64_t>(offset));
+    location.longitude = static_cast<double>(offset * 2'654'435'761 % 1'000'003) * 1e-6;
+    entries.push_back({.offset = offset, .record = location, .undecoded = {}});
+    if (entries.size() < 16'384) continue;
+    ASSERT_TRUE(store->put(journal, entries));
+    ASSERT_TRUE(store->flush());
+    entries.clear();
+  }
+  const uint64_t before = bytes_of(folder.store());
+  for (uint64_t spans = 1; spans <= 2; ++spans)
+    while (checked(store->purge(spans * ledger_span))) {
+    }
+  ASSERT_TRUE(store->flush());
+  EXPECT_LT(bytes_of(folder.store()), before / 2);
+  EXPECT_EQ(checked(store->recount()).locations_and_commands.count, ledger_span);
 }
 
 std::unique_ptr<Ground> make_simulated_ground() { return std::make_unique<SimulatedGround>(); }
