@@ -38,6 +38,8 @@ struct Config {
   bool journal_sync = true;
   uint64_t store_cache_mib_max = 64;
   uint64_t store_flush_seconds = 60;
+  uint64_t store_keep_days = 0;
+  uint64_t store_disk_mib_max = 0;
   Duration naive_offset{};
   uint64_t stale_after_seconds = 120;
 

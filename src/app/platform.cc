@@ -171,7 +171,10 @@ Result<void> run_platform(const PlatformOptions& options, std::stop_token stop) 
   ingest::Keeper keeper(*journal, *store, system_files(), health, clock, *metrics,
                         {.trimmed_path = folder.trimmed(),
                          .flush_every = std::chrono::seconds(config.store_flush_seconds),
-                         .journal_keep_bytes = config.journal_keep_mib << 20});
+                         .journal_keep_bytes = config.journal_keep_mib << 20,
+                         .keep = std::chrono::days(config.store_keep_days),
+                         .store_folder = folder.store(),
+                         .store_bytes_max = config.store_disk_mib_max << 20});
   TRY_LET(const auto audit, serve::open_audit(config.data, system_files(), clock, *metrics));
   const auto gate = serve::make_gate(tokens.get(), *store, *audit, clock, *metrics,
                                      gate_options(config, tls ? Secure::yes : Secure::no));

@@ -12,10 +12,12 @@ void print(const ingest::Balance& balance) {
   std::printf("journal    %llu records accepted, %llu of them still in its files (%llu … %llu)\n",
               count(balance.journal_end), count(balance.journal_end - balance.journal_begin),
               count(balance.journal_begin), count(balance.journal_end));
-  std::printf("store      %llu records: %llu stored, %llu repeats, %llu quarantined\n",
-              count(balance.store.total().count), count(balance.store.of(store::Outcome::stored).count),
-              count(balance.store.of(store::Outcome::repeat).count),
-              count(balance.store.of(store::Outcome::quarantined).count));
+  std::printf(
+      "store      %llu records: %llu stored, %llu repeats, %llu quarantined, "
+      "%llu let go\n",
+      count(balance.store.total().count), count(balance.store.of(store::Outcome::stored).count),
+      count(balance.store.of(store::Outcome::repeat).count), count(balance.store.of(store::Outcome::quarantined).count),
+      count(balance.store.of(store::Outcome::purged).count));
   if (balance.journal_end > balance.store_end)
     std::printf("on the way %llu records are in the journal and not yet durable in the store\n",
                 count(balance.journal_end - balance.store_end));

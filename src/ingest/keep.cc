@@ -15,13 +15,19 @@ Keeper::Keeper(journal::Journal& journal, store::Store& store, Files& files, Hea
       clock_(clock),
       options_(std::move(options)),
       flushed_at_(clock.steady()),
+      date_(clock),
       durable_(metrics.gauge("waybill_store_durable_offset", "offset behind the last position durable in the store")),
       visible_(metrics.gauge("waybill_store_visible_offset", "offset behind the last position visible in the store")),
       journal_begin_(metrics.gauge("waybill_journal_begin_offset", "first offset that is kept")),
       journal_end_(metrics.gauge("waybill_journal_durable_offset", "offset behind the last durable record")),
+      store_bytes_(metrics.gauge("waybill_store_disk_bytes", "files of the store")),
+      purged_(metrics.gauge("waybill_store_purged_offset", "offset behind the last position that was let go")),
+      purged_total_(metrics.counter("waybill_store_purged_total", "positions let go by this process")),
       flush_seconds_(metrics.histogram("waybill_store_flush_seconds", "making the store durable", duration_bounds())),
       flush_failures_(
-          metrics.counter("waybill_store_flush_failures_total", "times that the store could not be made durable")) {}
+          metrics.counter("waybill_store_flush_failures_total", "times that the store could not be made durable")) {
+  purged_.set(static_cast<double>(store.watermarks().purged));
+}
 
 Result<void> Keeper::flush() {
   const std::lock_guard lock(flushing_);
@@ -42,7 +48,7 @@ void Keeper::publish() {
   journal_end_.set(static_cast<double>(journal_.durable_end()));
 }
 
-uint64_t Keeper::trim_end() const {
+uint64_t Keeper::trim_end(uint64_t let_go) const {
   const journal::JournalStatus status = journal_.status();
   const uint64_t keep_bytes = status.full ? 0 : options_.journal_keep_bytes;  // a full disk needs the room
   uint64_t kept_bytes = status.disk_bytes;
@@ -55,14 +61,14 @@ uint64_t Keeper::trim_end() const {
   // Up to the next multiple above the segment's end, so that this segment is below it; the books cover the little more.
   const uint64_t rounded = (end + store::ledger_span - 1) / store::ledger_span * store::ledger_span;
   const uint64_t durable = store_.watermarks().durable / store::ledger_span * store::ledger_span;
-  return std::min(rounded, durable);
+  return std::min(std::max(rounded, let_go), durable);
 }
 
-Result<uint64_t> Keeper::trim() {
+Result<uint64_t> Keeper::trim(uint64_t let_go) {
   const std::unique_lock lock(trimming_, std::try_to_lock);
   if (!lock) return journal_.begin();
   TRY_LET(Trimmed trimmed, read_trimmed(files_, options_.trimmed_path));
-  const uint64_t end = trim_end();
+  const uint64_t end = trim_end(let_go);
   if (end > trimmed.end) {
     const ReadRecords read = [this](uint64_t offset, size_t bytes) { return journal_.read(offset, bytes); };
     TRY_LET(const store::Sum sum, sum_of_journal(read, trimmed.end, end));
@@ -85,11 +91,61 @@ Result<uint64_t> Keeper::trim() {
   return journal_.begin();
 }
 
-void Keeper::step() {
+Result<uint64_t> Keeper::store_bytes() {
+  if (options_.store_folder.empty()) return 0;
+  TRY_LET(const std::vector<FileInfo> files, files_.list(options_.store_folder));
+  uint64_t bytes = 0;
+  for (const FileInfo& file : files) bytes += file.size;
+  store_bytes_.set(static_cast<double>(bytes));
+  return bytes;
+}
+
+Result<uint64_t> Keeper::let_go_end(uint64_t store_bytes) {
   const store::Watermarks marks = store_.watermarks();
-  const bool full = journal_.status().full;
-  const bool due = clock_.steady() - flushed_at_ >= options_.flush_every;
-  if (!due && !full && marks.visible - marks.durable < options_.flush_records_max) return;
+  uint64_t end = marks.purged;
+  if (options_.keep.count() > 0) {
+    TRY_LET(const std::vector<store::Ledger> ledgers, store_.ledgers());
+    end = std::max(end, aged_end(ledgers, date_.now() - options_.keep));
+  }
+  if (options_.store_bytes_max > 0) end = std::max(end, oversized_end(marks, store_bytes, options_.store_bytes_max));
+  return std::min(end, marks.durable / store::ledger_span * store::ledger_span);
+}
+
+Result<void> Keeper::let_go(std::stop_token stop) {
+  const uint64_t purged = store_.watermarks().purged;
+  uint64_t end = purged;
+  TRY_LET(const uint64_t bytes, store_bytes());
+  // What is being cleared away still takes room: the size says something when it is done.
+  if (!clearing_) {
+    TRY_LET(end, let_go_end(bytes));
+    if (options_.store_bytes_max > 0 && bytes > options_.store_bytes_max && end == purged)
+      return fail(Code::overloaded,
+                  "the store takes " + std::to_string(bytes >> 20) + " MiB, more than its budget of " +
+                      std::to_string(options_.store_bytes_max >> 20) + ", and has nothing older to let go");
+  }
+  if (end > purged) {
+    TRY(trim(end));
+    log::info("the store lets go", {{"from", purged}, {"to", end}, {"of", store_.watermarks().visible}});
+    clearing_ = true;
+  }
+  while (clearing_) {
+    TRY_LET(clearing_, store_.purge(end));
+    purged_total_.add(store_.watermarks().purged - static_cast<uint64_t>(purged_.value()));
+    purged_.set(static_cast<double>(store_.watermarks().purged));
+    if (is_due() || stop.stop_requested()) break;
+  }
+  TRY(store_bytes());
+  return {};
+}
+
+bool Keeper::is_due() const {
+  const store::Watermarks marks = store_.watermarks();
+  return clock_.steady() - flushed_at_ >= options_.flush_every ||
+         marks.visible - marks.durable >= options_.flush_records_max;
+}
+
+void Keeper::step(std::stop_token stop) {
+  if (!is_due() && !journal_.status().full) return;
   if (auto flushed = flush(); !flushed) {
     flush_failures_.add();
     health_.bad("store", flushed.error().message);
@@ -107,6 +163,12 @@ void Keeper::step() {
   }
   health_.good("trim");
   if (*trimmed != begin) log::info("trimmed the journal", {{"from", begin}, {"to", *trimmed}});
+  if (auto done = let_go(stop); !done) {
+    health_.bad("retention", done.error().message);
+    log::error("the store does not let go of what it should", {{"why", done.error().message}});
+    return;
+  }
+  health_.good("retention");
 }
 
 void Keeper::run(std::stop_token stop) {
@@ -118,7 +180,7 @@ void Keeper::run(std::stop_token stop) {
       health_.bad("journal", "full: the disk or its budget has no room, nothing more is accepted until there is");
     else
       health_.good("journal");
-    step();
+    step(stop);
     publish();
   }
 }

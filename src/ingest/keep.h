@@ -1,6 +1,9 @@
-// ingest/keep.h — makes what is visible durable from time to time, and trims the journal below it once the books balance.
+// ingest/keep.h — makes what is visible durable from time to time, trims the journal below it once the books balance, and lets
+// the store go of what is too old or too much.
 //
 // Invariant: a journal segment goes only when everything in it is durable in the store and its books equal the store's.
+//            The store lets go of positions only when the journal's books of them are closed (docs/FORMATS.md, trimmed): first
+//            `trimmed`, then the store's watermark, then rows and segments. Killed anywhere, the books balance.
 // Threads:   run() in a thread of its own.
 // Failure:   a store that cannot flush, or books that differ, keep the journal as it is, and Health says so.
 #pragma once
@@ -10,6 +13,7 @@
 
 #include "base/health.h"
 #include "ingest/books.h"
+#include "ingest/retention.h"
 
 namespace waybill::ingest {
 
@@ -17,7 +21,10 @@ struct KeepOptions {
   std::string trimmed_path;  // the data folder's `trimmed`
   std::chrono::milliseconds flush_every{60'000};  // a start after a crash has to put again at most so much time
   uint64_t flush_records_max = 500'000;  // and about so many records
-  uint64_t journal_keep_bytes = 1 << 30;  // newest part of the journal that stays although it could go
+  uint64_t journal_keep_bytes = 1 << 30;  // newest part of the journal that stays although it could go, by size
+  std::chrono::days keep{0};  // what was received longer ago goes from journal and store; 0: nothing does by its age
+  std::string store_folder{};  // measured for …
+  uint64_t store_bytes_max = 0;  // beyond it the oldest goes; 0: the disk is the limit
 };
 
 class Keeper {
@@ -27,17 +34,23 @@ class Keeper {
 
   void run(std::stop_token stop);
   Result<void> flush();  // from any thread
-  // When it is time: flush, then trim; tells Health.
-  void step();
+  // When it is time: flush, then trim and let go; tells Health.
+  void step(std::stop_token stop = {});
   // While it is held nothing is trimmed, so that what a backup reads stays. Waits for a trim that runs.
   std::unique_lock<std::mutex> hold_trim() { return std::unique_lock(trimming_); }
-  // Removes what may go, nothing while it is held; returns the journal's first offset after it.
-  Result<uint64_t> trim();
+  // Removes what may go from the journal, in any case what is below `let_go`, and nothing while it is held; returns the
+  // journal's first offset after it.
+  Result<uint64_t> trim(uint64_t let_go = 0);
+  // Lets the store go of what it may; clears away until all is cleared, it is time to flush again, or stop is asked for.
+  Result<void> let_go(std::stop_token stop = {});
 
  private:
   void publish();  // the watermarks, to the metrics
   // Up to where the journal may go: a multiple of ledger_span, at most the store's durable watermark.
-  uint64_t trim_end() const;
+  uint64_t trim_end(uint64_t let_go) const;
+  bool is_due() const;
+  Result<uint64_t> store_bytes();
+  Result<uint64_t> let_go_end(uint64_t store_bytes);
 
   journal::Journal& journal_;
   store::Store& store_;
@@ -48,10 +61,15 @@ class Keeper {
   std::chrono::steady_clock::time_point flushed_at_;
   std::mutex flushing_;  // a backup flushes too
   std::mutex trimming_;
+  PrudentDate date_;
+  bool clearing_ = true;  // rows of what was let go may be left
   Gauge& durable_;
   Gauge& visible_;
   Gauge& journal_begin_;
   Gauge& journal_end_;
+  Gauge& store_bytes_;
+  Gauge& purged_;
+  Counter& purged_total_;
   Histogram& flush_seconds_;
   Counter& flush_failures_;
 };

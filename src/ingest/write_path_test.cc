@@ -34,7 +34,8 @@ class Process {
  public:
   static constexpr uint64_t segment_bytes = 4096;
 
-  Process(SimulatedFiles& files, Clock& clock) : files_(files), clock_(clock) {}
+  Process(SimulatedFiles& files, Clock& clock, std::chrono::days keep = {})
+      : files_(files), clock_(clock), keep_(keep) {}
 
   Result<void> start() {
     TRY(make_folder_durably(files_, folder));
@@ -45,7 +46,10 @@ class Process {
     acceptor_.emplace(*journal_, *metrics_);
     subscriber_.emplace(*journal_, *store_, progress_, health_, clock_, *metrics_);
     keeper_.emplace(*journal_, *store_, files_, health_, clock_, *metrics_,
-                    KeepOptions{.trimmed_path = folder + "/trimmed", .journal_keep_bytes = 0});
+                    KeepOptions{.trimmed_path = folder + "/trimmed",
+                                .journal_keep_bytes = keep_.count() == 0 ? 0 : UINT64_MAX,
+                                .keep = keep_,
+                                .store_folder = folder + "/store"});
     return {};
   }
 
@@ -94,6 +98,7 @@ class Process {
  private:
   SimulatedFiles& files_;
   Clock& clock_;
+  std::chrono::days keep_;
   std::unique_ptr<Metrics> metrics_ = make_metrics();
   Health health_;
   std::unique_ptr<journal::Journal> journal_;
@@ -207,6 +212,130 @@ TEST(WritePath, trims_only_what_is_durable_in_the_store_and_balances_afterwards)
   ASSERT_TRUE(books) << books.error().message;
   EXPECT_TRUE(books->balances()) << (books->balances() ? "" : books->differences.front().what);
   EXPECT_EQ(books->trimmed_end, store::ledger_span);
+}
+
+// `count` records, one after another a second, through the journal into the store.
+void fill(Process& process, uint64_t from, uint64_t count) {
+  std::vector<wire::Record> records;
+  auto metrics = make_metrics();
+  Acceptor door(process.journal(), *metrics);
+  for (uint64_t number = from; number < from + count; ++number) {
+    records.push_back(location_number(number));
+    if (records.size() < 1000 && number + 1 < from + count) continue;
+    ASSERT_DONE(door.accept(records));
+    ASSERT_DONE(process.journal().commit());
+    records.clear();
+  }
+  ASSERT_DONE(process.put_all());
+  ASSERT_DONE(process.keeper().flush());
+}
+
+TEST(WritePath, lets_go_of_what_is_older_than_asked_and_balances_wherever_it_is_stopped) {
+  constexpr uint64_t never = 1'000'000;
+  for (const uint64_t stopped_at : {uint64_t{1}, uint64_t{4}, uint64_t{12}, uint64_t{25}, never}) {
+    SCOPED_TRACE("the disk fails at operation " + std::to_string(stopped_at));
+    const auto files = make_simulated_files(stopped_at);
+    ManualClock clock(noon);
+    {
+      Process process(*files, clock, std::chrono::days(2));
+      ASSERT_DONE(process.start());
+      fill(process, 0, store::ledger_span + 1000);
+      clock.advance(std::chrono::seconds(store::ledger_span + 1000));
+      for (int looks = 0; looks < 3; ++looks) ASSERT_DONE(process.keeper().let_go());
+      EXPECT_EQ(process.store().watermarks().purged, 0u) << "two days are not over";
+      clock.advance(std::chrono::days(2));
+      // The journal first, which takes many steps: those of the store are what is stopped here.
+      if (stopped_at != never) {
+        ASSERT_DONE(process.keeper().trim(store::ledger_span));
+      }
+      files->fail_at(stopped_at, Code::unavailable, Failing::from_then_on);
+      const auto let_go = process.keeper().let_go();
+      EXPECT_TRUE(let_go.has_value() || stopped_at != never);
+      EXPECT_FALSE(let_go.has_value() && stopped_at == 1);
+      files->stop();
+    }
+    files->crash(stopped_at);
+    files->fail_no_more();
+    Process process(*files, clock, std::chrono::days(2));
+    ASSERT_DONE(process.start());
+    ASSERT_DONE(process.put_all());
+    const auto between = process.books();
+    ASSERT_TRUE(between) << between.error().message;
+    EXPECT_TRUE(between->balances()) << (between->balances() ? "" : between->differences.front().what);
+    ASSERT_DONE(process.keeper().flush());
+    ASSERT_DONE(process.keeper().let_go());  // what was begun
+    ASSERT_DONE(process.keeper().let_go());
+    const auto after = process.books();
+    ASSERT_TRUE(after) << after.error().message;
+    EXPECT_TRUE(after->balances()) << (after->balances() ? "" : after->differences.front().what);
+    EXPECT_EQ(after->store.of(store::Outcome::purged).count, store::ledger_span);
+    EXPECT_EQ(process.kept()->size(), 1000u);
+    EXPECT_LE(process.journal().begin(), store::ledger_span);
+    EXPECT_GT(process.journal().begin(), 0u) << "the journal keeps no longer than the store";
+  }
+}
+
+TEST(WritePath, lets_go_of_the_oldest_when_the_store_is_above_its_budget_and_says_when_that_is_not_enough) {
+  const auto files = make_simulated_files();
+  ManualClock clock(noon);
+  Process process(*files, clock);
+  ASSERT_DONE(process.start());
+  fill(process, 0, store::ledger_span + 1000);
+  Health health;
+  const auto metrics = make_metrics();
+  Keeper keeper(process.journal(), process.store(), *files, health, clock, *metrics,
+                {.trimmed_path = folder + "/trimmed", .store_folder = folder + "/store", .store_bytes_max = 1});
+  for (int looks = 0; looks < 2; ++looks) ASSERT_DONE(keeper.let_go());
+  EXPECT_EQ(process.store().watermarks().purged, store::ledger_span);
+  EXPECT_EQ(metrics->counter("waybill_store_purged_total", "").value(), store::ledger_span);
+  EXPECT_GT(metrics->gauge("waybill_store_disk_bytes", "").value(), 0);
+  const auto more = keeper.let_go();
+  ASSERT_FALSE(more);
+  EXPECT_EQ(more.error().code, Code::overloaded);
+  const auto books = process.books();
+  ASSERT_TRUE(books) << books.error().message;
+  EXPECT_TRUE(books->balances()) << (books->balances() ? "" : books->differences.front().what);
+}
+
+TEST(Retention, goes_by_the_newest_record_of_each_ledger_and_stops_at_the_first_that_is_young) {
+  constexpr uint64_t span = store::ledger_span;
+  const auto ledger = [](uint64_t from, uint64_t to, std::optional<Time> newest) {
+    return store::Ledger{.from = from, .to = to, .by_outcome = {}, .newest = newest};
+  };
+  const Time before = noon;
+  const Time old = noon - std::chrono::seconds(1);
+  EXPECT_EQ(aged_end({}, before), 0u);
+  EXPECT_EQ(aged_end(std::vector{ledger(0, span, old), ledger(span, 2 * span, noon)}, before), span);
+  EXPECT_EQ(aged_end(std::vector{ledger(0, span, noon), ledger(span, 2 * span, old)}, before), 0u);
+  EXPECT_EQ(aged_end(std::vector{ledger(0, span, {}), ledger(span, 2 * span, noon)}, before), 0u) << "not known";
+  EXPECT_EQ(aged_end(std::vector{ledger(0, span, {}), ledger(span, 2 * span, old)}, before), 2 * span);
+  EXPECT_EQ(aged_end(std::vector{ledger(0, span, old), ledger(span, span + 5, old)}, before), span) << "it still grows";
+}
+
+TEST(Retention, lets_go_of_an_eighth_more_than_the_budget_asks_for) {
+  constexpr uint64_t span = store::ledger_span;
+  const store::Watermarks marks{.visible = 100 * span, .durable = 100 * span, .purged = 20 * span};
+  EXPECT_EQ(oversized_end(marks, 800, 800), 20 * span);
+  EXPECT_EQ(oversized_end(marks, 800, 400), (20 + 45 + 1) * span);
+  EXPECT_EQ(oversized_end(marks, 800, 1), 100 * span);
+  EXPECT_EQ(oversized_end({}, 800, 1), 0u);
+}
+
+TEST(Retention, believes_a_date_that_leaps_ahead_only_when_it_has_stayed_for_a_day) {
+  ManualClock clock(noon);
+  PrudentDate date(clock);
+  clock.advance(std::chrono::days(3));
+  EXPECT_EQ(date.now(), noon + std::chrono::days(3));
+  clock.jump(std::chrono::days(400));
+  EXPECT_EQ(date.now(), noon + std::chrono::days(3));
+  clock.advance(std::chrono::hours(23));
+  EXPECT_EQ(date.now(), noon + std::chrono::days(3) + std::chrono::hours(23));
+  clock.jump(-std::chrono::days(400));
+  EXPECT_EQ(date.now(), noon + std::chrono::days(3) + std::chrono::hours(23));
+  clock.jump(std::chrono::days(10));
+  EXPECT_LT(date.now(), clock.now());
+  clock.advance(std::chrono::hours(25));
+  EXPECT_EQ(date.now(), clock.now());
 }
 
 TEST(Trimmed, is_read_back_as_it_was_written_and_refused_when_it_is_something_else) {

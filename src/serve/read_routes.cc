@@ -560,6 +560,7 @@ class Reads {
     if (!scope.empty()) writer.key(scope.front() == 'd' ? "deliverer_id" : "order_id").text(scope.substr(1));
     writer.key("durable").boolean(true);
     writer.key("stored").boolean(offset < parts_.progress.visible());
+    if (offset < parts_.store.watermarks().purged) writer.key("let_go").boolean(true);
     const auto kept = parts_.store.quarantined(offset, 1);
     const bool quarantined = kept && !kept->rows.empty() && kept->rows.front().offset == offset;
     writer.key("quarantined").boolean(quarantined);
