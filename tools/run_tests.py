@@ -31,6 +31,8 @@ PROGRAM_S_MAX = 20 * 60  # a test program or Python suite that runs longer is st
 CRASH_CYCLES = 50  # kills of a running process in script/test; script/soak does this many for each of its minutes
 ORDERS = 1_000_000  # distinct order ids that one client sends in script/soak; in script/test it is a part of that
 OUTPUT_CHARS_MAX = 20_000  # of a failure's output: the end of it is shown
+YEAR = {"YEAR_DAYS": 365, "YEAR_LOCATIONS_A_DAY": 12 * 86_400, "YEAR_KEEP_DAYS": 7}  # 378 million locations
+YEAR_S_MAX = 6 * 3600
 ENVIRONMENT = {
     "ASAN_OPTIONS": "detect_leaks=1:strict_string_checks=1:detect_stack_use_after_return=1",
     "UBSAN_OPTIONS": "print_stacktrace=1",
@@ -95,11 +97,11 @@ def run_program(command, seconds_max=PROGRAM_S_MAX, **variables):
         return code, output.read() + note
 
 
-def gtest_outcome(command):
+def gtest_outcome(command, seconds_max=PROGRAM_S_MAX, **variables):
     """A GoogleTest program by its own report; any other program by its exit code."""
     with tempfile.TemporaryDirectory() as folder:
         report = pathlib.Path(folder) / "report.json"
-        code, output = run_program(command, GTEST_OUTPUT=f"json:{report}", TMPDIR=folder)
+        code, output = run_program(command, seconds_max, GTEST_OUTPUT=f"json:{report}", TMPDIR=folder, **variables)
         outcome = Outcome()
         if report.exists():
             for suite in json.loads(report.read_text())["testsuites"]:
@@ -220,6 +222,8 @@ def run_soak(tally, minutes):
     tally.suites([(f"{name}, tsan", run) for name, run in unit_suites(ROOT / "build" / "tsan", steady)], os.cpu_count())
     tally.suites([(f"fuzz {path.stem}", lambda path=path: fuzz_outcome(path, minutes))
                   for path in sorted((ROOT / "src").rglob("*_fuzz.cc"))], os.cpu_count())
+    tally.suite("a year", lambda: gtest_outcome(
+        [ROOT / "build" / "soak" / "src" / "ingest" / "ingest_tests", "--gtest_filter=Year.*"], YEAR_S_MAX, **YEAR))
     tally.suite("crash", lambda: pytest_outcome(ROOT / "tests" / "crash", seconds_max=minutes * 600 + 3600,
                                                 WAYBILL=ROOT / "build" / "release" / "waybill",
                                                 CYCLES=CRASH_CYCLES * minutes))
