@@ -302,7 +302,7 @@ TEST(JournalReader, sees_what_is_there_and_changes_nothing) {
   const auto reader = open_journal_reader("data/journal", probe.files());
   ASSERT_TRUE(reader) << message(reader);
   EXPECT_EQ((*reader)->end(), 0u);
-  EXPECT_EQ((*reader)->epoch(), 4u);
+  EXPECT_EQ((*reader)->epochs().newest(), 4u);
   EXPECT_EQ((*reader)->partition(), 5u);
   fill(probe, 0, 300);
   EXPECT_EQ((*reader)->end(), 0u);

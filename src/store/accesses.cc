@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include "store/reading.h"
 
 namespace waybill::store {
@@ -9,24 +11,33 @@ Result<Grant> decode_grant(std::string_view bytes) {
   return fail(Code::corrupt, "store: the bytes of a row are not a grant");
 }
 
-// All that was said of the credential whose rows begin with the prefix; the cursor is behind them then.
-Result<std::optional<Access>> fold(Cursor& rows, std::string_view prefix) {
+}  // namespace
+
+std::string_view grant_prefix_of(std::string_view key) {
+  constexpr size_t offset_bytes = 8;
+  return key.substr(0, key.size() - std::min(key.size(), offset_bytes));
+}
+
+Result<Said> take_credential(Cursor& rows, std::string_view prefix) {
+  Said said;
   std::optional<Access> access;
   for (; rows.valid() && rows.key().starts_with(prefix); rows.next()) {
     TRY_LET(const Grant grant, decode_grant(rows.value()));
     apply(access, grant);
+    said.keys.emplace_back(rows.key());
   }
   TRY(rows.status());
-  return access;
+  if (access) said.access = std::move(*access);
+  return said;
 }
-
-}  // namespace
 
 Result<std::optional<Access>> read_access(const View& view, Grant::Kind kind, std::string_view id) {
   const std::string prefix = grant_prefix(kind, id);
   const auto rows = view.cursor(Table::grant, prefix);
   rows->seek(prefix);
-  return fold(*rows, prefix);
+  TRY_LET(Said said, take_credential(*rows, prefix));
+  if (said.keys.empty()) return std::nullopt;
+  return std::move(said.access);
 }
 
 Result<AccessPage> read_accesses(const View& view, const AccessQuery& query) {
@@ -41,14 +52,13 @@ Result<AccessPage> read_accesses(const View& view, const AccessQuery& query) {
   }
   AccessPage page;
   while (rows->valid()) {
-    constexpr size_t offset_bytes = 8;
-    const std::string prefix(rows->key().substr(0, rows->key().size() - offset_bytes));
+    const std::string prefix(grant_prefix_of(rows->key()));
     if (page.accesses.size() >= query.limit) {
       page.next_cursor = make_cursor(question, prefix);
       break;
     }
-    TRY_LET(std::optional<Access> access, fold(*rows, prefix));
-    if (access) page.accesses.push_back(std::move(*access));
+    TRY_LET(Said said, take_credential(*rows, prefix));
+    page.accesses.push_back(std::move(said.access));
   }
   TRY(rows->status());
   return page;

@@ -128,7 +128,7 @@ void Intake::forget() {
 }
 
 Result<void> Intake::take(const Entry& entry) {
-  if (entry.record) std::visit([&](const auto& record) { note_received(record.received_at); }, *entry.record);
+  if (entry.record) note_received(wire::received_at_of(*entry.record));
   if (!entry.record) {
     quarantine(entry.offset, wire::event_id_of_bytes(as_bytes(entry.undecoded)),
                {.source = "journal",

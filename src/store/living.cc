@@ -89,7 +89,8 @@ uint64_t last_position_of(Table table, std::string_view key, std::string_view va
     case Table::deliverer:
     case Table::assigned:
     case Table::updated:
-    case Table::ledger: return never_goes;
+    case Table::ledger:
+    case Table::grant: return never_goes;
   }
   return never_goes;
 }

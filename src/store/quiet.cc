@@ -31,32 +31,73 @@ Quiet::Quiet(Tables& tables) : tables_(tables), batch_(tables.batch()) {}
 Result<Quiet::Changed> Quiet::step(Time newest) {
   Changed changed;
   batch_->clear();
+  something_to_write_ = false;
   {
     const auto view = tables_.view();
-    const auto rows = view->cursor(Table::updated, {});
-    const uint32_t end = minute_of(newest);
-    size_t looked_at = 0;
-    for (rows->seek(reached_); rows->valid() && be32_of(rows->key()) < end; rows->next()) {
-      reached_.assign(rows->key());
-      if (looked_at++ == quiet_rows_max) {
+    if (among_ == Among::updated) {
+      TRY(look_at_the_updated(*view, newest, changed));
+      if (!changed.more) {
+        reached_.clear();
+        among_ = Among::credentials;
         changed.more = true;
-        break;
       }
-      const std::string id = reached_.substr(5);
-      if (reached_[4] == updated_order)
-        TRY(look_at_order(*view, id, newest, changed));
-      else
-        TRY(look_at_deliverer(*view, id, changed));
+    } else {
+      TRY(look_at_credentials(*view, newest, changed));
+      if (!changed.more) {
+        credential_reached_.clear();
+        among_ = Among::updated;
+      }
     }
-    TRY(rows->status());
   }
-  if (!changed.more) reached_.clear();
-  if (changed.orders.empty() && changed.deliverers.empty()) return changed;
+  if (changed.orders.empty() && changed.deliverers.empty() && !something_to_write_) return changed;
   if (auto written = tables_.write(*batch_); !written) {
     reached_.clear();  // from the front again
+    credential_reached_.clear();
+    among_ = Among::updated;
     return fail_in("remove what has gone quiet", written.error());
   }
   return changed;
+}
+
+Result<void> Quiet::look_at_the_updated(const View& view, Time newest, Changed& changed) {
+  const auto rows = view.cursor(Table::updated, {});
+  const uint32_t end = minute_of(newest);
+  size_t looked_at = 0;
+  for (rows->seek(reached_); rows->valid() && be32_of(rows->key()) < end; rows->next()) {
+    reached_.assign(rows->key());
+    if (looked_at++ == quiet_rows_max) {
+      changed.more = true;
+      break;
+    }
+    const std::string id = reached_.substr(5);
+    if (reached_[4] == updated_order)
+      TRY(look_at_order(view, id, newest, changed));
+    else
+      TRY(look_at_deliverer(view, id, changed));
+  }
+  return rows->status();
+}
+
+Result<void> Quiet::look_at_credentials(const View& view, Time newest, Changed& changed) {
+  const auto rows = view.cursor(Table::grant, {});
+  rows->seek(credential_reached_);
+  for (size_t looked_at = 0; rows->valid(); ++looked_at) {
+    const std::string prefix(grant_prefix_of(rows->key()));
+    if (looked_at == quiet_rows_max) {
+      credential_reached_ = prefix;
+      changed.more = true;
+      return {};
+    }
+    TRY_LET(const auto said, take_credential(*rows, prefix));
+    const Grant& given = said.access.given;
+    const bool over = given.kind != Grant::Kind::password && given.expires_at && *given.expires_at < newest;
+    if (!over || said.keys.empty() ||
+        be64_of(std::string_view(said.keys.back()).substr(prefix.size())) >= view.purged())
+      continue;
+    for (const std::string& key : said.keys) batch_->remove(Table::grant, key);
+    something_to_write_ = true;
+  }
+  return rows->status();
 }
 
 Result<void> Quiet::look_at_order(const View& view, const std::string& id, Time newest, Changed& changed) {

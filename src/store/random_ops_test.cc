@@ -141,8 +141,7 @@ Result<void> replay(Store& store, const std::vector<Entry>& log, Random& random)
 void let_go(Store& memory, Store& rocks, Model& model, std::vector<Entry>& log) {
   Time newest{};
   for (const Entry& entry : log)
-    if (entry.record)
-      std::visit([&](const auto& record) { newest = std::max(newest, record.received_at); }, *entry.record);
+    if (entry.record) newest = std::max(newest, wire::received_at_of(*entry.record));
   const uint64_t before = log.size();
   while (log.size() < ledger_span)
     log.push_back({.offset = log.size(), .record = seen({}, "filler", 0), .undecoded = {}});

@@ -16,6 +16,13 @@ Result<TrackPage> read_track(const View& view, const TrackQuery& query);
 Result<OrdersPage> read_orders(const View& view, const OrdersQuery& query);
 Result<std::vector<Found>> find_client_id(const View& view, std::string_view client_id);
 Result<QuarantinePage> read_quarantine(const View& view, uint64_t from, size_t limit);
+// What was said of the credential whose rows begin with the prefix, and their keys in order; the cursor is behind them then.
+struct Said {
+  Access access;
+  std::vector<std::string> keys;
+};
+Result<Said> take_credential(Cursor& rows, std::string_view prefix);
+std::string_view grant_prefix_of(std::string_view key);
 Result<std::optional<Access>> read_access(const View& view, Grant::Kind kind, std::string_view id);
 Result<AccessPage> read_accesses(const View& view, const AccessQuery& query);
 Result<std::vector<Ledger>> read_ledgers(const View& view);

@@ -41,6 +41,23 @@ TEST_P(StoreContract, credentials_are_listed_once_each_page_by_page) {
   EXPECT_EQ(store->accesses({.kind = {}, .limit = 1, .cursor = "abcdef00"}).error().code, Code::invalid);
 }
 
+TEST_P(StoreContract, a_link_that_expired_goes_with_what_was_let_go_and_what_still_holds_stays) {
+  Grant link = given(Grant::Kind::link, "expired", "order 1");
+  link.expires_at = at(10);
+  std::vector<wire::Record> records = {link, given(Grant::Kind::token, "for good", "shop"),
+                                       taken(Grant::Kind::token, "lost")};
+  while (records.size() < ledger_span) records.push_back(seen("o", "d", 20 + static_cast<int64_t>(records.size())));
+  put(records);
+  put({seen("o", "d", 1'000'000)});
+  ASSERT_TRUE(store->flush());
+  while (checked(store->purge(ledger_span))) {
+  }
+  EXPECT_FALSE(checked(store->access(Grant::Kind::link, "expired")));
+  EXPECT_TRUE(checked(store->access(Grant::Kind::token, "for good")));
+  EXPECT_TRUE(checked(store->access(Grant::Kind::token, "lost"))->revoked_at);
+  books();
+}
+
 TEST_P(StoreContract, credentials_survive_a_crash_with_the_journal_read_again) {
   put({given(Grant::Kind::token, "a", "shop"), taken(Grant::Kind::token, "a")});
   crash();

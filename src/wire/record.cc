@@ -304,6 +304,13 @@ Result<Record> decode_record(Bytes bytes) {
   return fail(Code::corrupt, "decode_record: type " + std::to_string(type) + " is not known");
 }
 
+Time received_at_of(const Record& record) {
+  if (const auto* grant = std::get_if<Grant>(&record)) return grant->at;
+  if (const auto* command = std::get_if<OrderCommand>(&record)) return command->received_at;
+  if (const auto* quarantined = std::get_if<Quarantined>(&record)) return quarantined->received_at;
+  return std::get<Location>(record).received_at;
+}
+
 EventId event_id_of(const Record& record) {
   if (const auto* location = std::get_if<Location>(&record)) return waybill::event_id_of(*location);
   if (const auto* command = std::get_if<OrderCommand>(&record)) {

@@ -31,6 +31,9 @@ void encode_record(const Record& record, std::string& into);  // appends
 void encode_record(const Location& location, std::string& into);
 Result<Record> decode_record(Bytes bytes);
 
+// When it came to us, by our clock.
+Time received_at_of(const Record& record);
+
 // The identity that the ledgers sum.
 EventId event_id_of(const Record& record);
 // Of a record that cannot be decoded: a hash of its bytes.
