@@ -28,7 +28,7 @@ def test_killed_at_every_step_of_a_backup(tmp_path, killed, chance, cycles):
     code, steps = killed.run(["backup", clean, "--data", data, "--keep", 1], clean)
     assert code == 0 and steps > 10
     points = [(step, after) for step in range(1, steps + 1) for after in (0, 1)]
-    for step, after in chance.sample(points, min(len(points), cycles)):
+    for step, after in chance.sample(points, min(len(points), max(4, cycles // 5))):
         point = f"killed at step {step} of {steps}"
         to = shutil.copytree(first, tmp_path / f"to-{step}-{after}")
         killed.run(["backup", to, "--data", data, "--keep", 1], to, step, after)
@@ -50,7 +50,7 @@ def test_killed_at_every_step_of_a_restore(tmp_path, killed, chance, cycles):
     code, steps = killed.run(["restore", to, "--data", tmp_path / "clean"], tmp_path / "clean")
     assert code == 0 and steps > 10
     points = [(step, after) for step in range(1, steps + 1) for after in (0, 1)]
-    for step, after in chance.sample(points, min(len(points), cycles)):
+    for step, after in chance.sample(points, min(len(points), max(4, cycles // 5))):
         target = tmp_path / f"half-{step}-{after}"
         killed.run(["restore", to, "--data", target], target, step, after)
         books = run("verify", "--deep", "--data", target, binary=killed.binary)
