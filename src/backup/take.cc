@@ -52,13 +52,18 @@ class Taking {
     return {};
   }
 
+  // What a generation before has too, byte for byte, is not new.
+  void count(const Part& part) {
+    if (!vault_.has(part)) manifest_.copied_bytes += part.bytes;
+  }
+
   Result<void> take_plain(const std::string& name, Vault::Readable readable) {
     const std::string path = join_path(source_.folder, name);
     const auto info = files_.info(path);
     if (!info && info.error().code == Code::not_found) return {};
     if (!info) return std::unexpected(info.error());
     TRY_LET(Part part, vault_.take_in({.from = path, .at = 0, .bytes = info->size}, info->name, readable, stop_));
-    manifest_.copied_bytes += part.bytes;
+    count(part);
     manifest_.entries.push_back({.path = name, .salt = 0, .parts = {std::move(part)}});
     return {};
   }
@@ -110,7 +115,7 @@ class Taking {
       TRY_LET(Part part,
               vault_.take_in({.from = join_path(folder, segment.name), .at = at, .bytes = segment.bytes - at},
                              segment.name, Vault::Readable::usual, stop_));
-      manifest_.copied_bytes += part.bytes;
+      count(part);
       entry.parts.push_back(std::move(part));
     }
     manifest_.entries.push_back(std::move(entry));
@@ -121,7 +126,7 @@ class Taking {
     Entry entry{.path = join_path("store", file.name), .salt = 0, .parts = {}};
     if (file.content) {
       TRY_LET(entry.parts.emplace_back(), vault_.take_in_text(*file.content, file.name));
-      manifest_.copied_bytes += file.content->size();
+      count(entry.parts.back());
       manifest_.entries.push_back(std::move(entry));
       return {};
     }
@@ -139,7 +144,7 @@ class Taking {
             vault_.take_in({.from = path, .at = 0, .bytes = file.bytes}, file.name, Vault::Readable::usual, stop_));
     if (file.crc32c && part.crc32c != *file.crc32c)
       return fail(Code::corrupt, path + ": damaged: its checksum is not the one with which it was written");
-    manifest_.copied_bytes += part.bytes;
+    count(part);
     entry.parts.push_back(std::move(part));
     manifest_.entries.push_back(std::move(entry));
     return {};

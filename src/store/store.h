@@ -130,8 +130,7 @@ class Store {
   virtual ~Store() = default;
 
   // Entries in ascending offsets without gaps, the first at or below the visible watermark (above it: invalid, a gap).
-  // `journal` names epoch and partition; another one than before is a conflict, but for a higher epoch that begins at the
-  // visible watermark: a folder that was restored.
+  // `journal` names epoch and partition; another than before is a conflict, but for a higher epoch from the watermark on.
   virtual Result<void> put(Position journal, std::span<const Entry> entries) = 0;
   virtual Result<void> flush() = 0;
   virtual Watermarks watermarks() const = 0;
