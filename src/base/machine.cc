@@ -145,7 +145,7 @@ Result<Rights> rights_of(const std::string& path) {
 MachineLimits machine_limits() {
   MachineLimits limits;
   rlimit files{};
-  if (::getrlimit(RLIMIT_NOFILE, &files) == 0) limits.open_files = files.rlim_cur;
+  if (::getrlimit(RLIMIT_NOFILE, &files) == 0) limits.open_files = files.rlim_max;
   limits.memory_bytes = memory_bytes();
   limits.connections_waiting = number_in("/proc/sys/net/core/somaxconn").value_or(0);
   limits.cores = std::thread::hardware_concurrency();

@@ -40,7 +40,7 @@ struct Rights {
 Result<Rights> rights_of(const std::string& path);
 
 struct MachineLimits {
-  uint64_t open_files = 0;  // of this process, as one that it starts will have
+  uint64_t open_files = 0;  // as many as a process may raise its limit to
   uint64_t memory_bytes = 0;  // of the machine, or of this process's control group where that is less
   uint64_t connections_waiting = 0;  // net.core.somaxconn
   uint32_t cores = 0;
