@@ -149,6 +149,67 @@ void expose_state(Metrics& metrics, const Health& health, const std::string& fol
   });
 }
 
+ingest::KeepOptions keep_options(const Config& config, const DataFolder& folder) {
+  return {.trimmed_path = folder.trimmed(),
+          .flush_every = std::chrono::seconds(config.store_flush_seconds),
+          .journal_keep_bytes = config.journal_keep_mib << 20,
+          .keep = std::chrono::days(config.store_keep_days),
+          .store_folder = folder.store(),
+          .store_bytes_max = config.store_disk_mib_max << 20};
+}
+
+serve::ApiOptions api_options(const Config& config, Secure secure) {
+  return {.naive_offset = config.naive_offset,
+          .stale_after = std::chrono::seconds(config.stale_after_seconds),
+          .privacy = privacy_of(config),
+          .secure_cookies = secure == Secure::yes};
+}
+
+// Says to commands, scripts and people where it serves; the URL.
+Result<std::string> say_where(const PlatformOptions& options, uint16_t port) {
+  const Config& config = options.config;
+  const std::string url = base_url(config, port);
+  TRY(say_serving(config.data, url));
+  if (!config.port_file.empty())
+    TRY(write_file_atomically(system_files(), config.port_file, std::to_string(port) + "\n"));
+  log::info("serving", {{"version", version()}, {"url", url}, {"data", config.data}});
+  greet(config, url, options.demo);
+  return url;
+}
+
+// Simulated couriers, until the thread is asked to stop.
+Result<std::jthread> let_couriers_drive(const PlatformOptions& options, const std::string& url, Ending& ending) {
+  if (options.demo == Demo::no) return std::jthread();
+  constexpr std::chrono::days demo_max{365};
+  TRY_LET(std::string token, own_token(options.config, Role::service, demo_max));
+  return std::jthread([&ending, couriers = demo_couriers(url, std::move(token))](std::stop_token asked) {
+    if (auto drove = run_simulate(couriers, system_clock(), asked); !drove) ending.fail(drove.error());
+  });
+}
+
+backup::Source backup_source(const DataFolder& folder, journal::Journal& journal, const OpenStore& opened,
+                             ingest::Keeper& keeper) {
+  return {.folder = folder.path,
+          .data_format = data_format,
+          .version = std::string(version()),
+          .journal = journal,
+          .store = *opened.store,
+          .hold_live_files = opened.hold_live_files,
+          .keeper = keeper};
+}
+
+serve::Durability durability_of(journal::Journal& journal, Ending& ending) {
+  return {.commit = [&journal] { return journal.commit(); },
+          .durable_end = [&journal] { return journal.durable_end(); },
+          .on_failure = [&ending](const Error& error) { ending.fail(error); }};
+}
+
+void stop_and_join(std::jthread& thread) {
+  if (!thread.joinable()) return;
+  thread.request_stop();
+  thread.join();
+}
+
 }  // namespace
 
 Result<void> run_platform(const PlatformOptions& options, std::stop_token stop) {
@@ -159,6 +220,7 @@ Result<void> run_platform(const PlatformOptions& options, std::stop_token stop) 
   Ending ending;
   TRY_LET(const auto tokens, open_tokens_of(config));
   TRY_LET(const auto tls, open_tls_of(config, *metrics));
+  const Secure secure = tls ? Secure::yes : Secure::no;
   TRY(check_that_it_may_listen(config, tokens.get()));
   TRY_LET(const DataFolder folder, open_data_folder(config.data, system_files()));
   TRY_LET(const auto journal, open_journal_of(config, folder, *metrics));
@@ -168,25 +230,11 @@ Result<void> run_platform(const PlatformOptions& options, std::stop_token stop) 
   expose_state(*metrics, health, config.data);
   ingest::Progress progress;
   ingest::Subscriber subscriber(*journal, *store, progress, health, clock, *metrics);
-  ingest::Keeper keeper(*journal, *store, system_files(), health, clock, *metrics,
-                        {.trimmed_path = folder.trimmed(),
-                         .flush_every = std::chrono::seconds(config.store_flush_seconds),
-                         .journal_keep_bytes = config.journal_keep_mib << 20,
-                         .keep = std::chrono::days(config.store_keep_days),
-                         .store_folder = folder.store(),
-                         .store_bytes_max = config.store_disk_mib_max << 20});
+  ingest::Keeper keeper(*journal, *store, system_files(), health, clock, *metrics, keep_options(config, folder));
   TRY_LET(const auto audit, serve::open_audit(config.data, system_files(), clock, *metrics));
-  const auto gate = serve::make_gate(tokens.get(), *store, *audit, clock, *metrics,
-                                     gate_options(config, tls ? Secure::yes : Secure::no));
+  const auto gate = serve::make_gate(tokens.get(), *store, *audit, clock, *metrics, gate_options(config, secure));
   ingest::Acceptor acceptor(*journal, *metrics);
-  Backups backups({.folder = folder.path,
-                   .data_format = data_format,
-                   .version = std::string(version()),
-                   .journal = *journal,
-                   .store = *store,
-                   .hold_live_files = opened.hold_live_files,
-                   .keeper = keeper},
-                  system_files(), clock, *metrics);
+  Backups backups(backup_source(folder, *journal, opened, keeper), system_files(), clock, *metrics);
   const serve::ApiParts parts{
       .acceptor = acceptor,
       .journal = *journal,
@@ -195,20 +243,14 @@ Result<void> run_platform(const PlatformOptions& options, std::stop_token stop) 
       .metrics = *metrics,
       .clock = clock,
       .audit = *audit,
-      .options = {.naive_offset = config.naive_offset,
-                  .stale_after = std::chrono::seconds(config.stale_after_seconds),
-                  .privacy = privacy_of(config),
-                  .secure_cookies = tls != nullptr},
+      .options = api_options(config, secure),
       .not_ready_because = [&health] { return health.reasons(); },
       .pages = pages(),
       .tokens = tokens.get(),
       .start_backup = [&](const std::string& to, uint64_t keep) { return backups.start(to, keep); },
       .backup_state = [&] { return backups.state(); }};
-  const serve::Durability durability{.commit = [&] { return journal->commit(); },
-                                     .durable_end = [&] { return journal->durable_end(); },
-                                     .on_failure = [&](const Error& error) { ending.fail(error); }};
   TRY_LET(const auto server, serve::open_server(server_options(config, tls.get()), serve::api_routes(parts), *gate,
-                                                durability, progress, *metrics, clock));
+                                                durability_of(*journal, ending), progress, *metrics, clock));
 
   // Beyond this point nothing is opened.
   std::jthread subscribing([&](std::stop_token asked) {
@@ -220,36 +262,19 @@ Result<void> run_platform(const PlatformOptions& options, std::stop_token stop) 
   std::jthread keeping([&](std::stop_token asked) { keeper.run(asked); });
   std::jthread reloading([&](std::stop_token asked) { keep_reloading(options.reload, config, tls.get(), asked); });
   server->start();
-  const std::string url = base_url(config, server->port());
-  TRY(say_serving(config.data, url));
-  if (!config.port_file.empty())
-    TRY(write_file_atomically(system_files(), config.port_file, std::to_string(server->port()) + "\n"));
-  log::info("serving", {{"version", version()}, {"url", url}, {"data", config.data}});
   Supervised supervised(*server, clock);
-  greet(config, url, options.demo);
-  std::jthread driving;
-  if (options.demo == Demo::yes) {
-    constexpr std::chrono::days demo_max{365};
-    TRY_LET(std::string token, own_token(config, Role::service, demo_max));
-    driving = std::jthread([&, token = std::move(token)](std::stop_token asked) {
-      if (auto drove = run_simulate(demo_couriers(url, token), clock, asked); !drove) ending.fail(drove.error());
-    });
-  }
+  TRY_LET(const std::string url, say_where(options, server->port()));
+  TRY_LET(std::jthread driving, let_couriers_drive(options, url, ending));
 
   const Result<void> ended = ending.wait(stop);
   supervised.stopping();
   log::info("stopping", {{"why", ended ? "asked to" : ended.error().message}});
-  if (driving.joinable()) {
-    driving.request_stop();
-    driving.join();
-  }
+  stop_and_join(driving);
   server->stop(stop_wait_max);
   say_stopped(config.data);
   backups.stop();
-  subscribing.request_stop();
-  subscribing.join();
-  keeping.request_stop();
-  keeping.join();
+  stop_and_join(subscribing);
+  stop_and_join(keeping);
   TRY(ended);
   TRY(ending.result());
   TRY(keeper.flush());

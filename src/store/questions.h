@@ -1,0 +1,96 @@
+// store/questions.h — what can be asked of a store, and the shapes of its answers.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "domain/geo.h"
+#include "domain/order.h"
+#include "wire/record.h"
+
+namespace waybill::store {
+
+// A location where it is kept. Tracks and last are ordered by fix time, then state, then identity.
+struct Kept {
+  uint64_t offset = 0;
+  Location location;
+
+  bool operator==(const Kept&) const = default;
+};
+
+struct OrderView {
+  Order order;
+  std::optional<Kept> last;  // newest fix of its track, those ahead of our clock left out
+};
+
+struct DelivererView {
+  DelivererId id;
+  std::optional<Kept> last;
+  std::vector<OrderId> orders;  // assigned to it now, at most deliverer_orders_max
+  Time updated_at{};
+};
+inline constexpr size_t deliverer_orders_max = 1000;
+
+struct TrackQuery {
+  std::optional<OrderId> order;  // exactly one of the two
+  std::optional<DelivererId> deliverer;
+  std::optional<Time> from;  // fix time, included
+  std::optional<Time> to;  // fix time, not included
+  size_t limit = 1000;  // 1 … track_limit_max
+  std::string cursor;  // next_cursor of the page before, or empty
+};
+inline constexpr size_t track_limit_max = 10'000;
+
+// A page may hold fewer than the limit and still go on: a cursor that is not empty says so.
+struct TrackPage {
+  std::vector<Kept> locations;  // oldest fix first
+  std::string next_cursor;  // empty at the end
+};
+
+struct OrdersQuery {
+  std::optional<OrderState> state;
+  std::optional<Box> box;  // of last
+  std::optional<Time> updated_since;  // by our clock, a minute's grain; locations of its deliverer count as well
+  size_t limit = 100;  // 1 … orders_limit_max
+  std::string cursor;
+};
+inline constexpr size_t orders_limit_max = 1000;
+inline constexpr size_t orders_scan_max = 10'000;  // rows looked at for one page, then a cursor
+
+struct OrdersPage {
+  std::vector<OrderView> orders;
+  std::string next_cursor;
+};
+
+// Where a record with a client's id is.
+struct Found {
+  std::string scope;  // "d" + deliverer or "o" + order
+  uint64_t offset = 0;
+  bool operator==(const Found&) const = default;
+};
+
+struct QuarantineRow {
+  uint64_t offset = 0;
+  wire::Quarantined what;
+};
+
+struct QuarantinePage {
+  std::vector<QuarantineRow> rows;
+  uint64_t next = 0;  // offset to go on from; 0 at the end
+};
+
+struct AccessQuery {
+  std::optional<Grant::Kind> kind;
+  size_t limit = 100;  // 1 … accesses_limit_max
+  std::string cursor;
+};
+inline constexpr size_t accesses_limit_max = 1000;
+
+struct AccessPage {
+  std::vector<Access> accesses;  // by kind, then id
+  std::string next_cursor;  // empty at the end
+};
+
+}  // namespace waybill::store
