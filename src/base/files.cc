@@ -208,12 +208,15 @@ Result<void> write_file_atomically(Files& files, const std::string& path, std::s
 }
 
 Result<void> make_folder_durably(Files& files, const std::string& path) {
-  // Names that can be seen may still be lost: the folder's own is synced even where it is there.
-  std::vector<std::string> on_the_way{path};
-  for (std::string at = parent_of(path); at != "." && at != "/" && !files.info(at); at = parent_of(at))
-    on_the_way.push_back(at);
   TRY(files.make_folder(path));
-  for (size_t i = on_the_way.size(); i-- > 0;) TRY(files.sync_folder(parent_of(on_the_way[i])));
+  // Names that can be seen may still be lost, also those that an earlier try has made. What others have made above ours we
+  // may not be allowed to look into, and need not.
+  std::vector<std::string> on_the_way{path};
+  for (std::string at = parent_of(path); at != "." && at != "/"; at = parent_of(at)) on_the_way.push_back(at);
+  for (size_t i = on_the_way.size(); i-- > 0;) {
+    const Result<void> synced = files.sync_folder(parent_of(on_the_way[i]));
+    if (!synced && (i == 0 || synced.error().code != Code::denied)) return synced;
+  }
   return {};
 }
 

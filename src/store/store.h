@@ -7,7 +7,7 @@
 // Threads:   put() from one thread, flush() and purge() from one thread (it may be another, at the same time as put()); all
 //            other methods from any thread.
 // Failure:   put() takes all of its entries, the watermark and the ledger, or nothing; after unavailable or overloaded put
-//            the same again. corrupt: what is stored is not what was written; stop.
+//            the same again. corrupt: what is stored is not what was written, or it has to be opened anew; stop.
 // Durability: what put() wrote is visible at once and durable after flush(); a crash between falls back to the durable
 //            watermark, and the caller puts again from there.
 // Memory:    bounded by the options, whatever is stored.

@@ -55,7 +55,7 @@ def test_many_orders_at_once_each_by_itself(shared):
 
 
 def test_orders_as_csv(shared):
-    csv = ("order_id,deliverer_id,latitude,longitude,address,promised_at,sequence\r\n"
+    csv = ("order_id,deliverer_id,destination_latitude,destination_longitude,destination_address,promised_at,sequence\r\n"
            'csv-1,d-csv,41.16,-8.63,"Rua 1, ""Porto""",2024-01-15T10:00:00Z,1\r\n'
            "csv-2,d-csv,,,,,2\r\n")
     said = post(shared, "/v1/orders", csv, headers={"Content-Type": "text/csv"})

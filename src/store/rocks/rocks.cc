@@ -15,8 +15,11 @@
 
 #include <algorithm>
 #include <atomic>
+#include <condition_variable>
 #include <cstdio>
 #include <mutex>
+#include <stop_token>
+#include <thread>
 
 #include "base/log.h"
 #include "store/keys.h"
@@ -299,10 +302,11 @@ class RocksTables final : public Tables {
   template <class Function>
   Result<void> attempt(const Function& function) {
     if (access_ == Access::read_only) return fail(Code::denied, "RocksDB: opened to read only");
+    if (gone_) return failed(Status::IOError("RocksDB was closed after a failure"));
     if (failed_.load()) {
       std::lock_guard lock(resuming_);
       if (failed_.load()) {
-        if (const Status resumed = db_->Resume(); !resumed.ok()) return failed(resumed);
+        if (const Status resumed = resume(); !resumed.ok()) return failed(resumed);
         failed_ = false;
       }
     }
@@ -312,8 +316,44 @@ class RocksTables final : public Tables {
     return failed(status);
   }
 
+  // A flush of RocksDB 7.8 that meets a failed sync of the folder, or a list of files that a compaction failed to write just
+  // then, leaves its tables marked as being flushed: Resume waits for them for ever. What tells it from a slow disk is that
+  // nothing is being flushed. Nothing can be mended then but by opening the database anew.
+  Status resume() {
+    std::atomic<bool> stuck{false};
+    const std::jthread watching([&](const std::stop_token& resumed) {
+      std::mutex mutex;
+      std::condition_variable_any never;
+      std::unique_lock lock(mutex);
+      int idle = 0;
+      while (!never.wait_for(lock, resumed, resume_look_every, [] { return false; }) && !resumed.stop_requested()) {
+        idle = is_flushing() ? 0 : idle + 1;
+        if (idle < resume_idle_looks_max) continue;
+        stuck = true;
+        rocksdb::CancelAllBackgroundWork(db_.get(), false);
+        return;
+      }
+    });
+    const Status resumed = db_->Resume();
+    if (stuck) gone_ = true;
+    return resumed;
+  }
+
+  bool is_flushing() const {
+    uint64_t running = 0;
+    return db_->GetIntProperty(rocksdb::DB::Properties::kNumRunningFlushes, &running) && running > 0;
+  }
+
+  static constexpr std::chrono::milliseconds resume_look_every{50};
+  static constexpr int resume_idle_looks_max = 40;
+
   std::unexpected<Error> failed(const Status& status) const {
     Error error = to_error(status);
+    if (gone_) {
+      error.code = Code::corrupt;
+      error.message += "; the database cannot go on after that, it has to be opened anew";
+      return std::unexpected(std::move(error));
+    }
     // Busy: it is being resumed by another thread.
     if (status.IsBusy() || (error.code == Code::unavailable && below_->disk.full)) error.code = Code::overloaded;
     return std::unexpected(std::move(error));
@@ -325,6 +365,7 @@ class RocksTables final : public Tables {
   Access access_;
   std::string rewritten_;  // the file that remove_purged() chose last
   std::atomic<bool> failed_{false};
+  std::atomic<bool> gone_{false};  // nothing is written any more; what is durable is read when it is opened anew
   std::mutex resuming_;
 };
 
@@ -359,7 +400,7 @@ rocksdb::DBOptions database_options(const RocksOptions& options) {
   database.bytes_per_sync = 1 << 20;
   database.max_manifest_file_size = 16 << 20;
   database.allow_concurrent_memtable_write = false;  // there is one writer; it inserts with hints instead
-  database.max_bgerror_resume_count = 0;             // RocksTables tells it when to go on
+  database.max_bgerror_resume_count = 0;  // RocksTables tells it when to go on
   database.file_checksum_gen_factory = rocksdb::GetFileChecksumGenCrc32cFactory();  // a backup need not read to compare
   database.write_buffer_manager = std::make_shared<rocksdb::WriteBufferManager>(options.write_buffer_bytes_max);
   // A reader beside a writer holds every file open from the start, since the writer removes files.
