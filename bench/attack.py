@@ -19,7 +19,7 @@ import time
 from bench import ROOT, WAYBILL, catch_up, commit, get, machine, run_wrk, said_by, start_waybill, Runs
 
 MIB = 1 << 20
-HEAD = b"POST /v1/locations HTTP/1.1\r\nHost: bench\r\nContent-Type: application/json\r\n"
+HEAD = b"POST /v1/locations HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
 
 
 def connect(port):

@@ -4,7 +4,7 @@ local requests_ready, number = {}, 0
 function init(args)
   for i = 0, 999 do
     requests_ready[i] = "GET " .. args[1] .. string.format("o-%04d-%06d", i, tonumber(args[2])) ..
-                        " HTTP/1.1\r\nHost: bench\r\n\r\n"
+                        " HTTP/1.1\r\nHost: localhost\r\n\r\n"
   end
 end
 

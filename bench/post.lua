@@ -20,7 +20,7 @@ function init(args)
   else body = table.concat(made, "\n") .. "\n" end
 
   local kind = form == "ndjson" and "application/x-ndjson" or "application/json"
-  local text = "POST " .. path .. " HTTP/1.1\r\nHost: bench\r\nContent-Type: " .. kind ..
+  local text = "POST " .. path .. " HTTP/1.1\r\nHost: localhost\r\nContent-Type: " .. kind ..
                "\r\nContent-Length: " .. #body .. "\r\n\r\n" .. body
   request_text = ffi.new("char[?]", #text + 1)
   ffi.copy(request_text, text)

@@ -111,9 +111,11 @@ class Gate final : public Door {
     }
     request.who = std::move(*known);
     if (credential.from_cookie && !from_our_own_page(request))
-      return forbidden(route, request, "a session's cookie is taken from pages of this server only");
+      return forbidden(route, request, "a session's cookie is taken from pages of this server only", "Origin",
+                       "this server's own");
     if (!may(request.who->role, route.act))
-      return forbidden(route, request, "a " + std::string(to_string(request.who->role)) + " may not do this");
+      return forbidden(route, request, "a " + std::string(to_string(request.who->role)) + " may not do this",
+                       "Authorization", "a credential of a role that may");
     const bool limited = request.who->role == Role::deliverer || request.who->role == Role::customer;
     if (limited)
       if (const auto wait = by_token_.take(request.who->credential + request.who->subject, clock_.steady());
@@ -261,14 +263,16 @@ class Gate final : public Door {
   // neither by a request that it sends across, nor under a name of its own that it lets lead to us (DNS rebinding).
   std::optional<Reply> open_to(const Route& route, const Request& request) {
     if (!from_here(request.header("Host")) && options_.trusted_proxies.empty())
-      return forbidden(route, request, "without keys only this machine's own names are answered, not that Host");
+      return forbidden(route, request, "without keys only this machine's own names are answered, not that Host", "Host",
+                       "localhost or a loopback address");
     const std::string_view origin = request.header("Origin");
     const size_t scheme = origin.find("://");
     const bool own = scheme != std::string_view::npos && origin.substr(scheme + 3) == request.header("Host");
     const bool foreign = !origin.empty() && !own && !welcome(origin);
     if (foreign || request.header("Sec-Fetch-Site") == "cross-site")
       if (!welcome(origin) && request.method != Method::get && request.method != Method::head)
-        return forbidden(route, request, "without keys a page of another origin may not write");
+        return forbidden(route, request, "without keys a page of another origin may not write", "Origin",
+                         "this server's own");
     return std::nullopt;
   }
 
@@ -295,17 +299,21 @@ class Gate final : public Door {
     return reply;
   }
 
-  Reply forbidden(const Route& route, const Request& request, const std::string& why) {
+  Reply forbidden(const Route& route, const Request& request, const std::string& why, std::string field,
+                  std::string expected) {
     tell(route, request, 403, why);
-    return reply_of(Problem{.status = 403, .detail = why});
+    return reply_of(Problem{.status = 403, .detail = why, .field = std::move(field), .expected = std::move(expected)});
   }
 
   Reply too_many(const Route& route, const Request& request, std::chrono::milliseconds wait,
                  const std::string& of_what) {
     limited_.add();
     tell(route, request, 429, "too many " + of_what);
-    Reply reply = reply_of(Problem{.status = 429, .detail = "too many " + of_what});
     const auto seconds = std::chrono::ceil<std::chrono::seconds>(wait).count();
+    Reply reply = reply_of(Problem{.status = 429,
+                                   .detail = "too many " + of_what,
+                                   .field = "request",
+                                   .expected = "the next one in " + std::to_string(seconds) + " s"});
     for (auto& [name, value] : reply.headers)
       if (name == "Retry-After") value = std::to_string(seconds);
     return reply;

@@ -277,7 +277,7 @@ def test_a_client_that_shuts_its_socket_down_gets_its_answer(steady):
 def test_plain_http_is_told_to_come_with_https(secure, method):
     before = metric(secure, "waybill_http_handshakes_failed_total")
     with socket.create_connection(("127.0.0.1", secure.port), timeout=WAIT_S_MAX) as plain:
-        plain.sendall(f"{method} {PATH} HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n".encode())
+        plain.sendall(f"{method} {PATH} HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\n\r\n".encode())
         answer = read_all(plain)
     assert answer.startswith(b"HTTP/1.1 400 ") and b"https://" in answer
     assert metric(secure, "waybill_http_handshakes_failed_total") == before + 1

@@ -86,12 +86,12 @@ def assert_problem(reply, statuses, field=None):
 
 
 def post(path, body, *headers):
-    head = "\r\n".join([f"POST {path} HTTP/1.1", "Host: waybill", f"Content-Length: {len(body)}", *headers])
+    head = "\r\n".join([f"POST {path} HTTP/1.1", "Host: localhost", f"Content-Length: {len(body)}", *headers])
     return head.encode() + b"\r\n\r\n" + body
 
 
 def get(path):
-    return f"GET {path} HTTP/1.1\r\nHost: waybill\r\n\r\n".encode()
+    return f"GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode()
 
 
 def location(order, second=0, **more):

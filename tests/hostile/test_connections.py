@@ -13,7 +13,7 @@ from running import Waybill, binary
 
 IDLE = 10_000
 LORISES = 200
-HEAD = b"POST /v1/locations HTTP/1.1\r\nHost: waybill\r\n"
+HEAD = b"POST /v1/locations HTTP/1.1\r\nHost: localhost\r\n"
 
 
 @contextlib.contextmanager

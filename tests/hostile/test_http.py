@@ -11,7 +11,7 @@ SMUGGLED = post("/v1/locations", BODY)
 MIB = 1 << 20
 
 
-def posted(*headers, version="1.1", path="/v1/locations", host="Host: waybill"):
+def posted(*headers, version="1.1", path="/v1/locations", host="Host: localhost"):
     return "\r\n".join([f"POST {path} HTTP/{version}", *([host] if host else []), *headers]).encode() + b"\r\n\r\n"
 
 
@@ -39,7 +39,7 @@ SHAPES = {
     "a folded line": (posted("X: y\r\n z") + NO_CHUNKS, 400),
     "a folded coding": (posted("Transfer-Encoding:\r\n chunked") + NO_CHUNKS, 400),
     "a bare LF": (posted("X: y\nContent-Length: 5"), 400),
-    "only LF": (b"POST /v1/locations HTTP/1.1\nHost: waybill\n\n", (400, 505)),
+    "only LF": (b"POST /v1/locations HTTP/1.1\nHost: localhost\n\n", (400, 505)),
     "a bare CR": (posted("X: y\rContent-Length: 5"), 400),
     "NUL in a value": (posted("X: y\0z"), 400),
     "NUL in a name": (posted("X\0: y"), 400),
@@ -62,7 +62,7 @@ SHAPES = {
     "HTTP/2": (b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 505),
     "HTTP/1.2": (posted(version="1.2"), 505),
     "another protocol's version": (b"GET / RTSP/1.0\r\n\r\n", (400, 505)),
-    "a request line of two spaces": (b"GET  / HTTP/1.1\r\nHost: waybill\r\n\r\n", 400),
+    "a request line of two spaces": (b"GET  / HTTP/1.1\r\nHost: localhost\r\n\r\n", 400),
     "TLS": (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + bytes(64), 400),
     "noise": (bytes(range(128, 256)) + b"\r\n\r\n", 400),
 }
@@ -92,7 +92,7 @@ def test_a_chunked_body_is_the_same_as_a_plain_one(waybill):
 
 
 def test_the_absolute_form_of_a_target_is_served_by_its_path(waybill):
-    asked = b"GET http://elsewhere:1/healthz HTTP/1.1\r\nHost: waybill\r\n\r\n"
+    asked = b"GET http://elsewhere:1/healthz HTTP/1.1\r\nHost: localhost\r\n\r\n"
     assert [reply.status for reply in say(waybill, asked)] == [200]
 
 
@@ -148,16 +148,16 @@ def test_many_large_bodies_at_once_are_bounded(waybill):
     b"Cookie: " + b"a=b; " * 10_000 + b"\r\n",
 ], ids=["ten thousand fields", "three thousand empty ones", "one of 200 kB", "fifty of 1 kB", "cookies"])
 def test_floods_of_header_fields_are_refused(waybill, flood):
-    replies = say(waybill, b"GET /healthz HTTP/1.1\r\nHost: waybill\r\n" + flood + b"\r\n")
+    replies = say(waybill, b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n" + flood + b"\r\n")
     for reply in replies:  # or a reset, where the flood goes on behind the answer
         assert_problem(reply, 431, "head")
     with connect(waybill) as connection:
-        send(connection, b"GET /healthz HTTP/1.1\r\nHost: waybill\r\n" + flood[:36_000])
+        send(connection, b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n" + flood[:36_000])
         assert_problem(read_replies(connection, 1)[0], 431, "head")
 
 
 def test_many_header_floods_at_once_do_not_fill_the_memory(waybill):
-    flood = b"GET /healthz HTTP/1.1\r\nHost: waybill\r\n" + b"a:\r\n" * 97 + b"X: " + b"y" * 14_000
+    flood = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n" + b"a:\r\n" * 97 + b"X: " + b"y" * 14_000
     with memory_grows_at_most(waybill, 100, "500 half heads of 14 kB"), Honest(waybill):
         connections = [connect(waybill) for _ in range(500)]
         for connection in connections:
@@ -176,7 +176,7 @@ PATHS = ["/v1/orders/../../etc/passwd", "/../../../../etc/passwd", "/web/../../.
 
 @pytest.mark.parametrize("path", PATHS)
 def test_paths_that_want_to_be_others_are_not_known(waybill, path):
-    reply = say(waybill, f"GET {path} HTTP/1.1\r\nHost: waybill\r\n\r\n".encode())[0]
+    reply = say(waybill, f"GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())[0]
     if path.startswith("/v1/deliverer_location/last/"):  # an id like any other, of an order that nobody has heard of
         assert reply.status == 200 and json.loads(reply.body) == {"data": []}
     else:
@@ -192,13 +192,13 @@ def test_ids_that_cannot_be_are_refused(waybill, id_):
 
 
 def test_bytes_of_a_path_that_are_not_ascii_are_an_id_or_a_refusal(waybill):
-    assert_problem(say(waybill, b"GET /v1/orders/\xff\xfe HTTP/1.1\r\nHost: waybill\r\n\r\n")[0], 400, "id")
-    assert_problem(say(waybill, b"GET /v1/orders/\xc3\xa9 HTTP/1.1\r\nHost: waybill\r\n\r\n")[0], 404)
+    assert_problem(say(waybill, b"GET /v1/orders/\xff\xfe HTTP/1.1\r\nHost: localhost\r\n\r\n")[0], 400, "id")
+    assert_problem(say(waybill, b"GET /v1/orders/\xc3\xa9 HTTP/1.1\r\nHost: localhost\r\n\r\n")[0], 404)
 
 
 def test_very_long_paths_are_refused(waybill):
     for size in (17_000, 100_000):
-        for reply in say(waybill, b"GET /" + b"a" * size + b" HTTP/1.1\r\nHost: waybill\r\n\r\n"):
+        for reply in say(waybill, b"GET /" + b"a" * size + b" HTTP/1.1\r\nHost: localhost\r\n\r\n"):
             assert_problem(reply, 431, "head")
 
 
@@ -213,6 +213,6 @@ def test_bad_parameters_are_named(waybill):
 
 def test_a_method_that_a_path_does_not_know_is_a_405_that_says_which_it_knows(waybill):
     for method in ("DELETE", "PUT", "PATCH", "TRACE", "CONNECT", "BREW", "x" * 1000):
-        reply = say(waybill, f"{method} /v1/orders HTTP/1.1\r\nHost: waybill\r\n\r\n".encode())[0]
+        reply = say(waybill, f"{method} /v1/orders HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())[0]
         assert_problem(reply, 405, "method")
         assert reply.headers["allow"] == "POST, GET, HEAD"
