@@ -43,7 +43,7 @@ uint64_t number_of(const char* variable, uint64_t otherwise) {
 
 struct Scale {
   uint64_t days = number_of("YEAR_DAYS", 40);
-  uint64_t a_day = number_of("YEAR_LOCATIONS_A_DAY", 24'000);
+  uint64_t a_day = number_of("YEAR_LOCATIONS_A_DAY", 12'000);
   uint64_t keep_days = number_of("YEAR_KEEP_DAYS", 6);
   uint64_t couriers() const { return std::max<uint64_t>(16, a_day / 1500); }
 };
