@@ -159,13 +159,14 @@ Setting sync_setting() {
           .show = [](const Config& config) -> std::string { return config.journal_sync ? "true" : "false"; }};
 }
 
-std::vector<Setting> make_settings() {
-  constexpr uint64_t mib_max = 1 << 24;
-  std::vector<Setting> all{
+std::vector<Setting> general_settings() {
+  return {
       listen_setting(),
       text("data", "--data", &Config::data, "a folder", "where everything is kept; made where missing"),
       text("port_file", "--port-file", &Config::port_file, "a file",
            "gets the port once it is ready to be connected to"),
+      number("stale_after_seconds", "--stale-after-seconds", &Config::stale_after_seconds, 1, 86'400,
+             "an order whose last fix is older is called stale"),
       choice("log.level", "--log-level", &Config::log_level,
              {{"debug", log::Level::debug},
               {"info", log::Level::info},
@@ -178,20 +179,36 @@ std::vector<Setting> make_settings() {
              "one line a thing, for people or for programs"),
       text("log.file", "--log-file", &Config::log_file, "a file",
            "gets the lines of `up` and `api`, and is opened anew at SIGHUP; without it they go to standard error"),
+      offset_setting(),
+  };
+}
+
+std::vector<Setting> http_settings() {
+  return {
       number("http.threads", "--http-threads", &Config::http_threads, 1, 64, "event loops"),
       number("http.body_mib_max", "--http-body-mib-max", &Config::http_body_mib_max, 1, 1024,
              "a larger body is answered 413"),
       number("http.connections_max", "--http-connections-max", &Config::http_connections_max, 1, 1'000'000,
              "more connections are answered 503 and closed"),
+      number("http.request_seconds_max", "--http-request-seconds-max", &Config::http_request_seconds_max, 1, 3600,
+             "a request that takes longer from its first byte to its last is answered 408"),
+      number("http.idle_seconds_max", "--http-idle-seconds-max", &Config::http_idle_seconds_max, 1, 86'400,
+             "a connection on which nothing is asked for longer is closed"),
+      text("http.cors_origins", "--http-cors-origins", &Config::http_cors_origins, "origins with commas between, or *",
+           "pages of these origins may ask this server"),
+      text("http.trusted_proxies", "--http-trusted-proxies", &Config::http_trusted_proxies,
+           "addresses with commas between", "proxies whose X-Forwarded-For is believed"),
       text("tls.certificate", "--tls-certificate", &Config::tls_certificate, "a PEM file",
            "the server's certificate and its chain: HTTPS instead of HTTP; read again at SIGHUP and when it changes"),
       text("tls.key", "--tls-key", &Config::tls_key, "a PEM file", "its private key, for its owner's eyes only (0600)"),
       number("tls.handshake_ms_max", "--tls-handshake-ms-max", &Config::tls_handshake_ms_max, 100, 600'000,
              "a connection that does not speak TLS by then is cut"),
-      number("http.request_seconds_max", "--http-request-seconds-max", &Config::http_request_seconds_max, 1, 3600,
-             "a request that takes longer from its first byte to its last is answered 408"),
-      number("http.idle_seconds_max", "--http-idle-seconds-max", &Config::http_idle_seconds_max, 1, 86'400,
-             "a connection on which nothing is asked for longer is closed"),
+  };
+}
+
+std::vector<Setting> storage_settings() {
+  constexpr uint64_t mib_max = 1 << 24;
+  return {
       number("journal.segment_mib", "--journal-segment-mib", &Config::journal_segment_mib, 4, 4096,
              "size of one journal file; only whole ones are removed"),
       number("journal.disk_mib_max", "--journal-disk-mib-max", &Config::journal_disk_mib_max, 0, mib_max,
@@ -207,9 +224,11 @@ std::vector<Setting> make_settings() {
              "what was received longer ago is let go, in spans of 65536 records; 0: kept for ever"),
       number("store.disk_mib_max", "--store-disk-mib-max", &Config::store_disk_mib_max, 0, mib_max,
              "disk budget of the store; beyond it the oldest is let go; 0: the disk is the limit"),
-      offset_setting(),
-      number("stale_after_seconds", "--stale-after-seconds", &Config::stale_after_seconds, 1, 86'400,
-             "an order whose last fix is older is called stale"),
+  };
+}
+
+std::vector<Setting> access_settings() {
+  return {
       text("auth.keys", "--auth-keys", &Config::auth_keys, "a folder",
            "keys that sign and check tokens; `keys` in the data folder where it is not given"),
       text("auth.jwks", "--auth-jwks", &Config::auth_jwks, "a file or a URL",
@@ -219,10 +238,6 @@ std::vector<Setting> make_settings() {
            "whom its tokens must be for (`aud`); anybody where it is not given"),
       text("auth.role_claim", "--auth-role-claim", &Config::auth_role_claim, "a name",
            "the claim of its tokens that holds one of our roles"),
-      text("http.cors_origins", "--http-cors-origins", &Config::http_cors_origins, "origins with commas between, or *",
-           "pages of these origins may ask this server"),
-      text("http.trusted_proxies", "--http-trusted-proxies", &Config::http_trusted_proxies,
-           "addresses with commas between", "proxies whose X-Forwarded-For is believed"),
       number("limits.address_per_second", "--limits-address-per-second", &Config::limits_address_per_second, 0,
              1'000'000, "requests of one address; ten seconds' worth may come at once; beyond it 429; 0: no limit"),
       number("limits.token_per_second", "--limits-token-per-second", &Config::limits_token_per_second, 0, 1'000'000,
@@ -240,6 +255,13 @@ std::vector<Setting> make_settings() {
       number("privacy.after_close_minutes", "--privacy-after-close-minutes", &Config::privacy_after_close_minutes, 0,
              525'600, "a customer may read an order so long after its end"),
   };
+}
+
+// Settings of one table stand together, so that `waybill config` prints each table once.
+std::vector<Setting> make_settings() {
+  std::vector<Setting> all;
+  for (const auto group : {general_settings, http_settings, storage_settings, access_settings})
+    for (Setting& setting : group()) all.push_back(std::move(setting));
   for (Setting& setting : all) {
     setting.variable = "WAYBILL_" + setting.name;
     for (char& c : setting.variable)

@@ -168,7 +168,7 @@ serve::ApiOptions api_options(const Config& config, Secure secure) {
 // Says to commands, scripts and people where it serves; the URL.
 Result<std::string> say_where(const PlatformOptions& options, uint16_t port) {
   const Config& config = options.config;
-  const std::string url = base_url(config, port);
+  std::string url = base_url(config, port);
   TRY(say_serving(config.data, url));
   if (!config.port_file.empty())
     TRY(write_file_atomically(system_files(), config.port_file, std::to_string(port) + "\n"));

@@ -64,7 +64,7 @@ void follow(Query query, Ask ask) {
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   static const std::unique_ptr<Store> store = filled();
   if (size == 0) return 0;
-  const std::string text(reinterpret_cast<const char*>(data) + 1, size - 1);
+  std::string text(reinterpret_cast<const char*>(data) + 1, size - 1);
   const bool forged = (data[0] & 1) != 0;
   const auto cursor = [&](std::string_view question) {
     if (!forged) return text;

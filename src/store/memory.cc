@@ -109,7 +109,7 @@ class MemoryView final : public View {
 
 class MemoryTables final : public Tables {
  public:
-  explicit MemoryTables(MemoryDisk disk) : disk_(std::move(disk)) {}
+  explicit MemoryTables(const MemoryDisk& disk) : disk_(disk) {}
 
   Result<bool> get(Table table, std::string_view key, std::string& value) const override {
     return MemoryView(disk_.rows()).get(table, key, value);

@@ -323,7 +323,8 @@ EventId event_id_of(const Record& record) {
 
 EventId event_id_of_bytes(Bytes bytes) {
   // A text of no bytes still counts as one.
-  return hash_of("bytes", bytes.empty() ? std::string_view("", 0) : as_text(bytes));
+  constexpr std::string_view nothing = "";
+  return hash_of("bytes", bytes.empty() ? nothing : as_text(bytes));
 }
 
 }  // namespace waybill::wire

@@ -32,8 +32,8 @@ def test_a_full_disk_is_a_503_with_retry_after_and_it_goes_on_when_there_is_spac
         books.write_acknowledged(locations)
     assert refused is not None, "the disk was full and it went on acknowledging"
     assert int(refused.headers["Retry-After"]) >= 1
-    ready = waybill.get("/readyz")
-    assert ready.status_code == 503 and ready.json()["reasons"], ready.text
+    waybill.wait_until(lambda: waybill.get("/readyz").status_code == 503)  # looked at once a second
+    assert waybill.get("/readyz").json()["reasons"]
     assert waybill.get("/healthz").status_code == 200
     assert waybill.alive()
     books.assert_tracks(waybill)

@@ -1,6 +1,7 @@
 """The process: ready, measured, stopped, started again; its data folder and its books."""
 import subprocess
 import time
+import tomllib
 
 import pytest
 
@@ -129,6 +130,15 @@ def test_verify_without_a_data_folder_says_so(tmp_path):
 def test_the_port_in_use_is_told(fresh, tmp_path):
     other = run("up", "--listen", f"127.0.0.1:{fresh.port}", "--data", tmp_path / "other")
     assert other.returncode == 1 and str(fresh.port) in other.stderr
+
+
+def test_what_config_prints_is_a_file_that_can_be_used(tmp_path):
+    printed = run("config", cwd=tmp_path).stdout
+    settings = tomllib.loads(printed)
+    assert settings["http"]["threads"] == 1 and settings["privacy"]["metres_max"] == "off"
+    (tmp_path / "again.toml").write_text(printed)
+    again = run("config", "--config", tmp_path / "again.toml", cwd=tmp_path)
+    assert again.returncode == 0 and tomllib.loads(again.stdout) == settings, again.stderr
 
 
 def test_settings_come_from_file_variable_and_flag(tmp_path):

@@ -89,8 +89,8 @@ class RetryableFolder final : public FSDirectory {
 
 class RetryableFileSystem final : public rocksdb::FileSystemWrapper {
  public:
-  RetryableFileSystem(std::shared_ptr<rocksdb::FileSystem> below, DiskState& state)
-      : FileSystemWrapper(std::move(below)), state_(state) {}
+  RetryableFileSystem(const std::shared_ptr<rocksdb::FileSystem>& below, DiskState& state)
+      : FileSystemWrapper(below), state_(state) {}
   const char* Name() const override { return "retryable"; }
 
   IOStatus NewWritableFile(const std::string& path, const FileOptions& options, std::unique_ptr<FSWritableFile>* result,
