@@ -132,6 +132,7 @@ function list() {
 
 async function read(path) {
   const answer = await fetch(path, { cache: "no-store" });
+  if (answer.status === 401) location.assign("/login?next=" + encodeURIComponent(location.pathname));
   if (!answer.ok) throw new Error(`${path} answered ${answer.status}`);
   return answer;
 }
