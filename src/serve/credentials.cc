@@ -25,9 +25,12 @@ Grant grant_of(Grant::Kind kind, std::string id, const Principal& by, Time now) 
 
 std::string random_secret() {
   std::array<unsigned char, secret_bytes> bytes{};
-  randombytes_buf(bytes.data(), bytes.size());
   std::array<char, sodium_base64_ENCODED_LEN(secret_bytes, sodium_base64_VARIANT_URLSAFE_NO_PADDING)> text{};
-  sodium_bin2base64(text.data(), text.size(), bytes.data(), bytes.size(), sodium_base64_VARIANT_URLSAFE_NO_PADDING);
+  // One that begins with a dash would be a flag on a command line.
+  do {
+    randombytes_buf(bytes.data(), bytes.size());
+    sodium_bin2base64(text.data(), text.size(), bytes.data(), bytes.size(), sodium_base64_VARIANT_URLSAFE_NO_PADDING);
+  } while (text[0] == '-');
   return text.data();
 }
 

@@ -86,6 +86,10 @@ class GateTest : public testing::Test {
   uint64_t offset_ = 0;
 };
 
+TEST(Credentials, no_secret_looks_like_a_flag_of_a_command) {
+  for (int i = 0; i < 2000; ++i) ASSERT_NE(random_secret()[0], '-');
+}
+
 TEST_F(GateTest, without_keys_everybody_is_let_in_as_nobody) {
   gate_ = make_gate(nullptr, *store_, *audit_, clock_, *metrics_, {});
   EXPECT_EQ(knock(Act::administer, {}), 0);

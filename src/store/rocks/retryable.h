@@ -1,8 +1,7 @@
-// store/rocks/retryable.h — a file system whose failed writes RocksDB may try again once the cause is gone.
+// store/rocks/retryable.h — a file system of whose failures RocksDB recovers only when it is told to, which nobody does.
 //
-// RocksDB stops for good after most failures to write, and of a full disk it waits in a thread of its own. Here every failure
-// is of the kind that it takes up again when told to (DB::Resume): that writes new files from what is in memory, never the
-// rest of a file whose sync failed, so nothing is believed durable that is not.
+// Of a full disk RocksDB waits in a thread of its own and goes on by itself. Here every failure is of the kind that it would
+// take up again by DB::Resume, so that it stops, says so, and nothing goes on behind the back of who counts on it.
 // Threads: all methods from any thread.
 #pragma once
 

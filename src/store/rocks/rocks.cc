@@ -15,11 +15,7 @@
 
 #include <algorithm>
 #include <atomic>
-#include <condition_variable>
 #include <cstdio>
-#include <mutex>
-#include <stop_token>
-#include <thread>
 
 #include "base/log.h"
 #include "store/keys.h"
@@ -194,12 +190,13 @@ class HeldFiles final : public LiveFiles {
 // What a database stands on and what must outlive it. RocksDB's own file system is ours for the system's files, with
 // preallocation and range syncs on top; any other Files are simulated and get the adapter.
 struct Below {
-  explicit Below(Files& files) {
+  explicit Below(Files& below_all) : files(below_all) {
     if (&files == &system_files())
       env = rocksdb::NewCompositeEnv(make_retryable(rocksdb::FileSystem::Default(), disk));
     else
       env = std::make_unique<SimulatedEnv>(make_retryable(make_file_system(files), disk));
   }
+  Files& files;
   DiskState disk;
   std::atomic<uint64_t> purged{0};  // rows below it may be left out
   std::unique_ptr<rocksdb::Env> env;
@@ -208,8 +205,14 @@ struct Below {
 class RocksTables final : public Tables {
  public:
   RocksTables(std::unique_ptr<Below> below, std::unique_ptr<rocksdb::DB> db,
-              std::vector<rocksdb::ColumnFamilyHandle*> tables, Access access)
-      : below_(std::move(below)), db_(std::move(db)), tables_(std::move(tables)), access_(access) {}
+              std::vector<rocksdb::ColumnFamilyHandle*> tables, const RocksOptions& options,
+              std::shared_ptr<rocksdb::WriteBufferManager> memory)
+      : below_(std::move(below)),
+        db_(std::move(db)),
+        tables_(std::move(tables)),
+        access_(options.access),
+        reserve_bytes_(options.write_buffer_bytes_max),
+        memory_(std::move(memory)) {}
 
   ~RocksTables() override {
     for (rocksdb::ColumnFamilyHandle* table : tables_) db_->DestroyColumnFamilyHandle(table);
@@ -226,6 +229,7 @@ class RocksTables final : public Tables {
   Result<void> write(Batch& batch) override {
     auto& rows = static_cast<RocksBatch&>(batch);
     if (!rows.status.ok()) return fail_of(rows.status);
+    if (memory_->memory_usage() > reserve_bytes_ / 4) TRY(check_room());
     return attempt([&] {
       rocksdb::WriteOptions options;
       options.disableWAL = true;   // the journal is the log
@@ -242,6 +246,7 @@ class RocksTables final : public Tables {
   }
 
   Result<void> flush() override {
+    TRY(check_room());
     return attempt([&] {
       rocksdb::FlushOptions options;
       options.wait = true;
@@ -264,6 +269,7 @@ class RocksTables final : public Tables {
     }
     // The same one again: rewriting it did not help, and would not.
     if (of == nullptr || worst.name == rewritten_) return false;
+    TRY(check_room());
     TRY(attempt([&] { return rewrite(*db_, of, worst); }));
     rewritten_ = worst.name;
     return true;
@@ -298,75 +304,45 @@ class RocksTables final : public Tables {
     return true;
   }
 
-  // After a failure RocksDB writes nothing more until it is told to go on; the next attempt tells it.
+  // After an error of the disk RocksDB 7.8 is not believed any more. A flush that meets a failed sync of the folder, or an
+  // error that a compaction made just then, leaves its tables marked as being flushed: Resume waits for them for ever, or passes
+  // them by and a later flush says that they are on the disk. What is durable is read when it is opened anew.
   template <class Function>
   Result<void> attempt(const Function& function) {
     if (access_ == Access::read_only) return fail(Code::denied, "RocksDB: opened to read only");
-    if (gone_) return failed(Status::IOError("RocksDB was closed after a failure"));
-    if (failed_.load()) {
-      std::lock_guard lock(resuming_);
-      if (failed_.load()) {
-        if (const Status resumed = resume(); !resumed.ok()) return failed(resumed);
-        failed_ = false;
-      }
-    }
+    if (gone_) return fail(Code::corrupt, "RocksDB: after a failure of its disk it has to be opened anew");
     const Status status = function();
     if (status.ok()) return {};
-    failed_ = true;
-    return failed(status);
-  }
-
-  // A flush of RocksDB 7.8 that meets a failed sync of the folder, or a list of files that a compaction failed to write just
-  // then, leaves its tables marked as being flushed: Resume waits for them for ever. What tells it from a slow disk is that
-  // nothing is being flushed. Nothing can be mended then but by opening the database anew.
-  Status resume() {
-    std::atomic<bool> stuck{false};
-    const std::jthread watching([&](const std::stop_token& resumed) {
-      std::mutex mutex;
-      std::condition_variable_any never;
-      std::unique_lock lock(mutex);
-      int idle = 0;
-      while (!never.wait_for(lock, resumed, resume_look_every, [] { return false; }) && !resumed.stop_requested()) {
-        idle = is_flushing() ? 0 : idle + 1;
-        if (idle < resume_idle_looks_max) continue;
-        stuck = true;
-        rocksdb::CancelAllBackgroundWork(db_.get(), false);
-        return;
-      }
-    });
-    const Status resumed = db_->Resume();
-    if (stuck) gone_ = true;
-    return resumed;
-  }
-
-  bool is_flushing() const {
-    uint64_t running = 0;
-    return db_->GetIntProperty(rocksdb::DB::Properties::kNumRunningFlushes, &running) && running > 0;
-  }
-
-  static constexpr std::chrono::milliseconds resume_look_every{50};
-  static constexpr int resume_idle_looks_max = 40;
-
-  std::unexpected<Error> failed(const Status& status) const {
     Error error = to_error(status);
-    if (gone_) {
+    if (status.IsIncomplete() || status.IsBusy() || status.IsTryAgain()) {
+      error.code = Code::overloaded;
+    } else {
+      gone_ = true;
       error.code = Code::corrupt;
-      error.message += "; the database cannot go on after that, it has to be opened anew";
-      return std::unexpected(std::move(error));
+      error.message +=
+          below_->disk.full ? "; the disk was full, it has to be opened anew" : "; it has to be opened anew";
     }
-    // Busy: it is being resumed by another thread.
-    if (status.IsBusy() || (error.code == Code::unavailable && below_->disk.full)) error.code = Code::overloaded;
     return std::unexpected(std::move(error));
+  }
+
+  // Told before RocksDB meets it, so that it can go on as soon as there is room. Rows go into memory until a quarter of the
+  // budget for them is used; then RocksDB may begin to write at any time.
+  Result<void> check_room() const {
+    TRY_LET(const uint64_t free, below_->files.free_bytes(db_->GetName()));
+    if (free >= reserve_bytes_) return {};
+    return fail(Code::overloaded, "RocksDB: the disk has " + std::to_string(free) +
+                                      " bytes free, to put down what is in memory it may take " +
+                                      std::to_string(reserve_bytes_));
   }
 
   std::unique_ptr<Below> below_;
   std::unique_ptr<rocksdb::DB> db_;
   std::vector<rocksdb::ColumnFamilyHandle*> tables_;
-  Access access_;
+  const Access access_;
+  const uint64_t reserve_bytes_;
+  const std::shared_ptr<rocksdb::WriteBufferManager> memory_;  // shared: RocksDB counts in it
   std::string rewritten_;  // the file that remove_purged() chose last
-  std::atomic<bool> failed_{false};
   std::atomic<bool> gone_{false};  // nothing is written any more; what is durable is read when it is opened anew
-  std::mutex resuming_;
 };
 
 rocksdb::CompressionType best_of(std::initializer_list<rocksdb::CompressionType> wanted) {
@@ -400,7 +376,7 @@ rocksdb::DBOptions database_options(const RocksOptions& options) {
   database.bytes_per_sync = 1 << 20;
   database.max_manifest_file_size = 16 << 20;
   database.allow_concurrent_memtable_write = false;  // there is one writer; it inserts with hints instead
-  database.max_bgerror_resume_count = 0;  // RocksTables tells it when to go on
+  database.max_bgerror_resume_count = 0;  // nothing goes on behind our back
   database.file_checksum_gen_factory = rocksdb::GetFileChecksumGenCrc32cFactory();  // a backup need not read to compare
   database.write_buffer_manager = std::make_shared<rocksdb::WriteBufferManager>(options.write_buffer_bytes_max);
   // A reader beside a writer holds every file open from the start, since the writer removes files.
@@ -471,8 +447,8 @@ Result<std::unique_ptr<RocksTables>> open_tables(const RocksOptions& options, Fi
           ? rocksdb::DB::OpenForReadOnly(database, options.folder, table_options(options, below->purged), &tables, &db)
           : rocksdb::DB::Open(database, options.folder, table_options(options, below->purged), &tables, &db);
   if (!opened.ok()) return fail_of(opened);
-  return std::make_unique<RocksTables>(std::move(below), std::unique_ptr<rocksdb::DB>(db), std::move(tables),
-                                       options.access);
+  return std::make_unique<RocksTables>(std::move(below), std::unique_ptr<rocksdb::DB>(db), std::move(tables), options,
+                                       database.write_buffer_manager);
 }
 
 // Many times where it is read beside a writer.
