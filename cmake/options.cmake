@@ -21,6 +21,9 @@ endif()
 if(WAYBILL_SANITIZE)
   add_compile_options(-fsanitize=${WAYBILL_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=all)
   add_link_options(-fsanitize=${WAYBILL_SANITIZE})
+  if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND WAYBILL_SANITIZE STREQUAL "thread")
+    add_compile_options(-Wno-tsan)  # Asio's fences, which ThreadSanitizer does not follow
+  endif()
 endif()
 
 find_program(CCACHE ccache)
