@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "domain/access.h"
+#include "serve/stream.h"
 
 namespace waybill::serve {
 
@@ -52,6 +53,9 @@ struct Reply {
   std::vector<std::pair<std::string, std::string>> headers;
   // Journal offset: nobody may see this reply before everything below it is durable.
   std::optional<uint64_t> after;
+  // Where given, status is 200 and there is no body: the events follow the head, for as long as the viewer stays. Shared,
+  // since replies are copied.
+  std::shared_ptr<Stream> stream = nullptr;
 };
 
 // visible: it reads, so everything that was durable when the request came must be in the store first.
@@ -62,8 +66,8 @@ enum class Where : uint8_t { loop, pool, by_body };
 
 struct Route {
   Method method = Method::get;  // a get answers HEAD too
-  Act act = Act::administer;    // what it is to who asks
-  std::string pattern;          // "/v1/orders/{id}/track"; a slash at the end of a request's path is ignored
+  Act act = Act::administer;  // what it is to who asks
+  std::string pattern;  // "/v1/orders/{id}/track"; a slash at the end of a request's path is ignored
   std::function<Reply(const Request&)> handler;
   Needs needs = Needs::nothing;
   Where where = Where::loop;
