@@ -67,6 +67,7 @@ std::string_view to_string(OrderCommand::Kind kind) {
     case OrderCommand::Kind::reassign: return "reassign";
     case OrderCommand::Kind::close: return "close";
     case OrderCommand::Kind::cancel: return "cancel";
+    case OrderCommand::Kind::silent: return "silent";
   }
   return "";
 }
@@ -102,7 +103,20 @@ OrderState Order::state() const {
   return OrderState::open;
 }
 
+bool Order::under_way() const {
+  const OrderState now = state();
+  return now == OrderState::start || now == OrderState::on_the_way;
+}
+
 Result<Order> apply(Order order, const OrderCommand& command) {
+  if (command.kind == OrderCommand::Kind::silent) {
+    // Something may have come in while it was being said.
+    if (order.under_way() && order.updated_at <= command.effective()) {
+      order.silent_since = command.effective();
+      order.silence_reason = command.reason;
+    }
+    return order;
+  }
   if (order.created_at == Time{}) order.created_at = command.received_at;
   order.updated_at = std::max(order.updated_at, command.received_at);
   if (order.id.text.empty()) order.id = command.order;
@@ -118,21 +132,30 @@ Result<Order> apply(Order order, const OrderCommand& command) {
     case OrderCommand::Kind::close:
       order.closed_at = command.effective();
       end_assignments(order, command.effective());
+      hear_of(order);
       break;
     case OrderCommand::Kind::cancel:
       order.cancelled_at = command.effective();
       end_assignments(order, command.effective());
+      hear_of(order);
       break;
+    case OrderCommand::Kind::silent: break;
   }
   TRY(check_assignments(order.id, order.assignments));
   if (command.assignments && order.assigned) order.deliverer = order.assignments.back().deliverer;
   return order;
 }
 
+void hear_of(Order& order) {
+  order.silent_since.reset();
+  order.silence_reason.clear();
+}
+
 void apply(Order& order, const Location& location) {
   if (order.created_at == Time{}) order.created_at = location.received_at;
   order.updated_at = std::max(order.updated_at, location.received_at);
   if (order.id.text.empty()) order.id = *location.order;
+  hear_of(order);
   if (is_ahead(location)) return;
   if (location.state != DeliveryState::none &&
       (order.delivery_state == DeliveryState::none || location.fix_time > order.state_time ||

@@ -36,6 +36,7 @@ struct OrderCommand {
     reassign,  // `deliverer` has it from `at`, whoever had it before has it until then
     close,     // done at `at`; locations after it are kept
     cancel,    // will not be delivered; stays so whatever the phone says
+    silent,    // nothing was heard of it since `at`: said by us, of an order that is under way
   };
   Kind kind = Kind::put;
   OrderId order;
@@ -46,6 +47,7 @@ struct OrderCommand {
   std::optional<Time> at;                             // when it holds from; our clock's `received_at` where missing
   std::optional<std::vector<Assignment>> assignments; // put only: corrects all of them at once
   Time received_at{};
+  std::string reason;                                 // silent only: what the phone said of itself last
   std::string client_id;                              // a second command with it does nothing
   std::string attributes;                             // every other field: the text of a JSON object, or empty
 
@@ -76,11 +78,14 @@ struct Order {
   std::optional<Time> start_time;  // of the newest fix with state start
   std::optional<Time> closed_at;
   std::optional<Time> cancelled_at;
+  std::optional<Time> silent_since;  // while nothing is heard of it: our clock, of the last that was
+  std::string silence_reason;  // what its phone said of itself last; empty where it said nothing
   Time created_at{};  // our clock
   Time updated_at{};  // our clock; never goes back
 
   // closed, unless a start newer than the close reopened it; cancelled stays.
   OrderState state() const;
+  bool under_way() const;  // start or on_the_way
   bool operator==(const Order&) const = default;
 };
 
@@ -89,6 +94,9 @@ inline constexpr size_t assignments_max = 1000;  // an order with more is a mist
 // The order after the command. invalid where the command makes no sense for it (a period that ends before it begins,
 // two deliverers at a time, more than assignments_max).
 Result<Order> apply(Order order, const OrderCommand& command);
+
+// News of the order, by whichever way: it is not silent.
+void hear_of(Order& order);
 
 // The order after a location that names it; the location's fix decides, not when it came. A fix that is ahead changes nothing.
 void apply(Order& order, const Location& location);

@@ -1,6 +1,7 @@
 #include "store/intake.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "store/reading.h"
 #include "wire/bytes.h"
@@ -26,7 +27,7 @@ void Intake::flushed(uint64_t durable) {
   watermarks_.with([&](Watermarks& marks) { marks.durable = std::max(marks.durable, durable); });
 }
 
-Result<void> Intake::put(Position journal, std::span<const Entry> entries) {
+Result<void> Intake::put(Position journal, std::span<const Entry> entries, std::vector<Event>* told) {
   if (entries.empty()) return {};
   const Watermarks marks = watermarks();
   // A journal goes on under a higher epoch where its folder was restored; where it begins, its owner has checked.
@@ -47,6 +48,8 @@ Result<void> Intake::put(Position journal, std::span<const Entry> entries) {
   entries = entries.subspan(known);
 
   const uint64_t end = entries.back().offset + 1;
+  const size_t told_before = told ? told->size() : 0;
+  told_ = told;
   Result<void> taken = take_all(entries);
   if (taken) {
     write_orders();
@@ -59,6 +62,7 @@ Result<void> Intake::put(Position journal, std::span<const Entry> entries) {
   }
   if (!taken) {
     forget();
+    if (told) told->resize(told_before);
     return fail_in("put", taken.error());
   }
   orders_.written(row_cache_bytes_max);
@@ -267,7 +271,13 @@ Result<void> Intake::take_location(uint64_t offset, const Location& location) {
                 encode_found({.scope = scope, .offset = offset}));
   }
   index_hours(offset, location, scope, of_order, of_deliverer);
+  std::optional<Before> was;
+  if (told_) {
+    TRY_LET(was, before(location, place, of_order, of_deliverer));
+  }
   remember(location, place, of_order, of_deliverer);
+  if (!of_order && of_deliverer->row.row.orders_silent) TRY(hear_of_orders(offset, location, *of_deliverer));
+  if (was) TRY(tell(offset, location, *was, of_order));
   count(offset, Outcome::stored, id);
   return {};
 }
@@ -335,8 +345,15 @@ Result<void> Intake::take_command(uint64_t offset, const OrderCommand& command) 
                       command.received_at);
     return {};
   }
-  of_order->row.row.order = std::move(*applied);
-  orders_.change(*of_order);
+  Order& order_now = of_order->row.row.order;
+  const Order order_before = std::exchange(order_now, std::move(*applied));
+  const bool silent = command.kind == OrderCommand::Kind::silent;
+  if (silent) {
+    TRY_LET(const bool heard, has_been_heard(command, order_now));
+    if (heard) order_now = order_before;
+  }
+  if (!order_now.id.text.empty()) orders_.change(*of_order);
+  if (told_) tell(offset, command, order_before, order_now);
   row_.clear();
   wire::encode_record(wire::Record(command), row_);
   batch_->put(Table::command, command_key(command.order.text, offset), row_);
@@ -346,9 +363,13 @@ Result<void> Intake::take_command(uint64_t offset, const OrderCommand& command) 
                 encode_found({.scope = "o" + command.order.text, .offset = offset}));
   }
   // Who is assigned is known from then on, whether it has sent a location or not.
-  if (const DelivererId* holder = holder_of(of_order->row.row.order)) {
+  if (const DelivererId* holder = holder_of(order_now)) {
     TRY_LET(Deliverers::Slot* const of_deliverer, deliverer(*holder));
-    of_deliverer->row.row.updated_at = std::max(of_deliverer->row.row.updated_at, command.received_at);
+    DelivererRow& row = of_deliverer->row.row;
+    if (silent)
+      row.orders_silent = row.orders_silent || order_now.silent_since.has_value();
+    else
+      row.updated_at = std::max(row.updated_at, command.received_at);
     deliverers_.change(*of_deliverer);
   }
   count(offset, Outcome::stored, id);

@@ -25,7 +25,7 @@ class Intake {
   // `ledger`: the last one stored.
   Intake(Tables& tables, const Meta& meta, const Ledger& ledger);
 
-  Result<void> put(Position journal, std::span<const Entry> entries);
+  Result<void> put(Position journal, std::span<const Entry> entries, std::vector<Event>* told = nullptr);
   // Moves the boundary and the books of what lies below it, in one batch.
   Result<void> purge(uint64_t below);
   // The rows of these ids were removed or written by another: they are read again.
@@ -74,6 +74,22 @@ class Intake {
   void index_hours(uint64_t offset, const Location& location, std::string_view scope, Orders::Slot* of_order,
                    Deliverers::Slot* of_deliverer);
   void note_received(Time received_at);
+  Result<bool> has_been_heard(const OrderCommand& silent, const Order& order);
+  Result<void> hear_of_orders(uint64_t offset, const Location& location, Deliverers::Slot& of_deliverer);
+  // Those that the deliverer has by a command, now and at that time.
+  Result<std::vector<Orders::Slot*>> orders_of(const DelivererId& deliverer, Time at);
+
+  // Of a location, before and after it is remembered (intake_events.cc).
+  struct Before {
+    OrderState state = OrderState::open;
+    bool silent = false;
+    bool newer = false;  // than all before it
+    std::optional<Point> place;
+  };
+  Result<Before> before(const Location& location, const Place& place, Orders::Slot* of_order,
+                        Deliverers::Slot* of_deliverer) const;
+  Result<void> tell(uint64_t offset, const Location& location, const Before& before, Orders::Slot* of_order);
+  void tell(uint64_t offset, const OrderCommand& command, const Order& was, const Order& now);
   void remember(const Location& location, const Place& place, Orders::Slot* of_order, Deliverers::Slot* of_deliverer);
 
   void write_orders();
@@ -90,6 +106,7 @@ class Intake {
   Ledger ledger_;      // of the span at hand
   Ledger committed_;   // as stored
   std::array<uint64_t, outcome_count> taken_{};  // of the batch at hand
+  std::vector<Event>* told_ = nullptr;           // null: nobody asks
   Guarded<Watermarks> watermarks_;
   std::string row_;    // scratch
   std::string bytes_;  // scratch

@@ -20,7 +20,7 @@ inline Location random_location(Random& random) {
 
 inline OrderCommand random_command(Random& random) {
   const auto seconds = [&] { return static_cast<int64_t>(random.below(600)) * 60 + 7; };
-  OrderCommand command = told(static_cast<Kind>(random.below(4)), "o" + std::to_string(random.below(6)), seconds());
+  OrderCommand command = told(static_cast<Kind>(random.below(5)), "o" + std::to_string(random.below(6)), seconds());
   if (random.chance(0.8)) command.deliverer = DelivererId("d" + std::to_string(random.below(5)));
   command.received_at = at(seconds());
   if (random.chance(0.2)) command.at.reset();

@@ -106,6 +106,7 @@ Flags flags_of(const OrderRow& row) {
   flags.add(row.deliverer_at.has_value());
   flags.add(row.scope_newest.has_value());
   flags.add(row.minute.has_value());
+  flags.add(order.silent_since.has_value());
   return flags;
 }
 
@@ -214,6 +215,10 @@ void encode_order(const OrderRow& row, std::string& into) {
   if (row.deliverer_at) into.append(row.deliverer_at->text());
   if (row.scope_newest) put_time(into, *row.scope_newest);
   if (row.minute) put_varint(into, *row.minute);
+  if (order.silent_since) {
+    put_time(into, *order.silent_since);
+    put_text(into, order.silence_reason);
+  }
 }
 
 Result<OrderRow> decode_order(std::string_view id, std::string_view bytes) {
@@ -247,6 +252,10 @@ Result<OrderRow> decode_order(std::string_view id, std::string_view bytes) {
   if (flags.take()) row.deliverer_at = take_place(from);
   if (flags.take()) row.scope_newest = take_time(from);
   if (flags.take()) row.minute = static_cast<uint32_t>(from.varint());
+  if (flags.take()) {
+    order.silent_since = take_time(from);
+    order.silence_reason = from.text();
+  }
   if (!from.done() || flags.rest()) return not_a_row("an order");
   return row;
 }
@@ -260,6 +269,7 @@ void encode_deliverer(const DelivererRow& row, std::string& into) {
   const bool same = flags.add(!row.loose.empty() && row.newest.place == row.loose.place);
   flags.add(row.scope_newest.has_value());
   flags.add(row.minute.has_value());
+  flags.add(row.orders_silent);
   put_varint(into, flags.bits());
   put_time(into, row.updated_at);
   if (!row.newest.empty()) put_newest(into, row.newest);
@@ -279,6 +289,7 @@ Result<DelivererRow> decode_deliverer(std::string_view id, std::string_view byte
   if (loose) row.loose = same ? row.newest : take_newest(from);
   if (flags.take()) row.scope_newest = take_time(from);
   if (flags.take()) row.minute = static_cast<uint32_t>(from.varint());
+  row.orders_silent = flags.take();
   if (!from.done() || flags.rest()) return not_a_row("a deliverer");
   return row;
 }

@@ -57,6 +57,7 @@ struct DelivererRow {
   std::optional<Time> scope_newest;  // newest fix ever
   Time updated_at{};
   std::optional<uint32_t> minute;
+  bool orders_silent = false;  // some of the orders that it has may be silent
 };
 void encode_deliverer(const DelivererRow& row, std::string& into);
 Result<DelivererRow> decode_deliverer(std::string_view id, std::string_view bytes);

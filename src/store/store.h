@@ -20,6 +20,7 @@
 #include <vector>
 
 #include "base/position.h"
+#include "domain/event.h"
 #include "domain/order.h"
 #include "store/ledger.h"
 #include "store/questions.h"
@@ -50,7 +51,9 @@ class Store {
 
   // Entries in ascending offsets without gaps, the first at or below the visible watermark (above it: invalid, a gap).
   // `journal` names epoch and partition; another than before is a conflict, but for a higher epoch from the watermark on.
-  virtual Result<void> put(Position journal, std::span<const Entry> entries) = 0;
+  // Where `told` is given, what happened is appended to it, in the order of the positions; after a failure nothing is.
+  virtual Result<void> put(Position journal, std::span<const Entry> entries, std::vector<Event>* told) = 0;
+  Result<void> put(Position journal, std::span<const Entry> entries) { return put(journal, entries, nullptr); }
   virtual Result<void> flush() = 0;
   virtual Watermarks watermarks() const = 0;
 

@@ -97,6 +97,7 @@ class StoreContract : public testing::TestWithParam<MakeGround> {
   std::unique_ptr<Ground> ground;
   std::unique_ptr<Store> store;
   std::vector<Entry> log;  // all that was put
+  std::vector<Event> events;  // all that was told of it
 };
 
 // Everything that can be asked, as text, to compare two stores by.

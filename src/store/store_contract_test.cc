@@ -32,7 +32,7 @@ void StoreContract::put(const std::vector<wire::Record>& records) {
   for (const wire::Record& record : records)
     entries.push_back({.offset = log.size() + entries.size(), .record = record, .undecoded = {}});
   log.insert(log.end(), entries.begin(), entries.end());
-  const auto done = store->put(journal, entries);
+  const auto done = store->put(journal, entries, &events);
   ASSERT_TRUE(done) << done.error().message;
 }
 

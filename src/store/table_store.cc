@@ -28,9 +28,10 @@ class TableStore final : public Store {
         quiet_(*tables_),
         purged_durably_(meta.purged) {}
 
-  Result<void> put(Position journal, std::span<const Entry> entries) override {
+  using Store::put;
+  Result<void> put(Position journal, std::span<const Entry> entries, std::vector<Event>* told) override {
     std::lock_guard lock(writing_);
-    return intake_.put(journal, entries);
+    return intake_.put(journal, entries, told);
   }
 
   Result<void> flush() override {

@@ -20,8 +20,8 @@ constexpr uint64_t all = (1 << 17) - 1;
 namespace command_flag {
 constexpr uint64_t order_integer = 1 << 0, deliverer = 1 << 1, deliverer_integer = 1 << 2, destination = 1 << 3;
 constexpr uint64_t promised_at = 1 << 4, sequence = 1 << 5, at = 1 << 6, assignments = 1 << 7;
-constexpr uint64_t client_id = 1 << 8, attributes = 1 << 9;
-constexpr uint64_t all = (1 << 10) - 1;
+constexpr uint64_t client_id = 1 << 8, attributes = 1 << 9, reason = 1 << 10;
+constexpr uint64_t all = (1 << 11) - 1;
 }  // namespace command_flag
 
 namespace grant_flag {
@@ -112,7 +112,7 @@ uint64_t flags_of(const OrderCommand& command) {
          flag_if(command.destination.has_value(), destination) | flag_if(command.promised_at.has_value(), promised_at) |
          flag_if(command.sequence.has_value(), sequence) | flag_if(command.at.has_value(), at) |
          flag_if(command.assignments.has_value(), assignments) | flag_if(!command.client_id.empty(), client_id) |
-         flag_if(!command.attributes.empty(), attributes);
+         flag_if(!command.attributes.empty(), attributes) | flag_if(!command.reason.empty(), reason);
 }
 
 void put_assignment(std::string& into, const Assignment& assignment) {
@@ -155,14 +155,15 @@ void encode(const OrderCommand& command, std::string& into) {
   }
   if (!command.client_id.empty()) put_text(into, command.client_id);
   if (!command.attributes.empty()) put_text(into, command.attributes);
+  if (!command.reason.empty()) put_text(into, command.reason);
 }
 
 OrderCommand take_command(Taker& from) {
   using namespace command_flag;
   OrderCommand command;
   const uint8_t kind = from.byte();
-  if (kind > static_cast<uint8_t>(OrderCommand::Kind::cancel)) from.refuse();
-  command.kind = static_cast<OrderCommand::Kind>(kind & 3);
+  if (kind > static_cast<uint8_t>(OrderCommand::Kind::silent)) from.refuse();
+  command.kind = from.ok() ? static_cast<OrderCommand::Kind>(kind) : OrderCommand::Kind::put;
   const uint64_t flags = from.varint();
   if ((flags & ~all) != 0) from.refuse();
   command.order = take_id<OrderId>(from, (flags & order_integer) != 0);
@@ -185,6 +186,7 @@ OrderCommand take_command(Taker& from) {
   }
   if (flags & client_id) command.client_id = from.text();
   if (flags & attributes) command.attributes = from.text();
+  if (flags & reason) command.reason = from.text();
   return command;
 }
 

@@ -70,7 +70,8 @@ inline Location sample_location(Random& random) {
 
 inline OrderCommand sample_command(Random& random) {
   OrderCommand command;
-  command.kind = static_cast<OrderCommand::Kind>(random.below(4));
+  command.kind = static_cast<OrderCommand::Kind>(random.below(5));
+  if (random.chance(0.1)) command.reason = sample_text(random, 40);
   command.order = sample_id<OrderId>(random);
   command.received_at = sample_time(random);
   if (random.chance(0.6)) command.deliverer = sample_id<DelivererId>(random);
