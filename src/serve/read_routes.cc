@@ -7,6 +7,7 @@
 #include "serve/api.h"
 #include "serve/parameters.h"
 #include "serve/problem.h"
+#include "serve/views.h"
 #include "wire/json_in.h"
 #include "wire/json_out.h"
 #include "wire/time_text.h"
@@ -44,7 +45,7 @@ Reply unknown(std::string_view what, std::string_view id) {
 
 class Reads {
  public:
-  explicit Reads(const ApiParts& parts) : parts_(parts) {}
+  explicit Reads(const ApiParts& parts) : parts_(parts), views_(parts_) {}
 
   Reply first_system_last(const Request& request) const {
     const auto view = order_view(request);
@@ -54,10 +55,10 @@ class Reads {
     if (!of_customer(request)) {
       if (*view && (*view)->last) write_first_system(writer, *(*view)->last);
     } else if (*view) {
-      const auto seen = seen_by_customer(**view);
+      const auto seen = views_.seen_by_customer(**view);
       if (!seen) return seen.error();
       if (seen->sight == Sight::exact && (*view)->last)
-        write_first_system(writer, {.offset = 0, .location = for_customer((*view)->last->location)});
+        write_first_system(writer, {.offset = 0, .location = Views::for_customer((*view)->last->location)});
     }
     writer.end_array().end_object();
     std::string body = writer.take();
@@ -71,12 +72,9 @@ class Reads {
     if (!*view) return unknown("order", request.params.at(0));
     if (of_customer(request)) return customers_order(**view);
     const Time now = parts_.clock.now();
-    wire::JsonWriter writer;
-    write_order(writer, **view, now);
     // The age in it grows with every request: what is compared is the order itself and whether it has become stale.
-    wire::JsonWriter timeless;
-    write_order(timeless, **view, (*view)->last ? (*view)->last->location.fix_time : now);
-    return with_tag(request, writer.take(), tag_of(timeless.take() + (stale(**view, now) ? "s" : "")));
+    const std::string timeless = views_.order(**view, (*view)->last ? (*view)->last->location.fix_time : now);
+    return with_tag(request, views_.order(**view, now), tag_of(timeless + (views_.stale(**view, now) ? "s" : "")));
   }
 
   Reply deliverer(const Request& request) const {
@@ -85,15 +83,7 @@ class Reads {
     const auto view = parts_.store.deliverer(DelivererId(*id));
     if (!view) return reply_of(view.error());
     if (!*view) return unknown("deliverer", *id);
-    wire::JsonWriter writer;
-    writer.begin_object().key("deliverer_id").id((*view)->id);
-    write_last(writer, (*view)->last, parts_.clock.now());
-    writer.key("orders").begin_array();
-    for (const OrderId& assigned : (*view)->orders) writer.id(assigned);
-    writer.end_array().key("updated_at").time((*view)->updated_at);
-    write_as_of(writer);
-    writer.end_object();
-    return {.status = 200, .body = writer.take()};
+    return {.status = 200, .body = views_.deliverer(**view)};
   }
 
   Reply orders(const Request& request) const {
@@ -110,10 +100,10 @@ class Reads {
     const Time now = parts_.clock.now();
     wire::JsonWriter writer;
     writer.begin_object().key("orders").begin_array();
-    for (const store::OrderView& view : page->orders) write_order(writer, view, now);
+    for (const store::OrderView& view : page->orders) views_.write_order(writer, view, now);
     writer.end_array();
     write_cursor(writer, page->next_cursor);
-    write_as_of(writer);
+    views_.write_as_of(writer);
     writer.end_object();
     return {.status = 200, .body = writer.take()};
   }
@@ -126,10 +116,9 @@ class Reads {
     query.order = (*view)->order.id;
     std::optional<Time> not_before;
     if (of_customer(request)) {
-      const auto seen = seen_by_customer(**view);
+      const auto seen = views_.seen_by_customer(**view);
       if (!seen) return seen.error();
-      const bool shown = seen->sight == Sight::exact && (*view)->last;
-      not_before = shown ? (*view)->last->location.fix_time - parts_.options.privacy.trail : Time::max();
+      not_before = views_.trail_begin(**view, *seen);
     }
     wire::JsonWriter head;
     head.begin_object().key("order_id").id((*view)->order.id);
@@ -173,7 +162,7 @@ class Reads {
     }
     if (!found) return unknown("location", what);
     writer.end_array();
-    write_as_of(writer);
+    views_.write_as_of(writer);
     writer.end_object();
     return {.status = 200, .body = writer.take()};
   }
@@ -206,7 +195,7 @@ class Reads {
     } while (next != 0 && items < limit && bytes < quarantine_bytes_max);
     writer.end_array();
     write_cursor(writer, next == 0 ? std::string() : to_string(parts_.journal.position(next)));
-    write_as_of(writer);
+    views_.write_as_of(writer);
     writer.end_object();
     return {.status = 200, .body = writer.take()};
   }
@@ -263,118 +252,16 @@ class Reads {
     return std::move(*view);
   }
 
-  static bool of_customer(const Request& request) { return request.who && request.who->role == Role::customer; }
-
-  void write_first_system(wire::JsonWriter& writer, const store::Kept& kept) const {
-    wire::write_first_system(writer, kept.location, parts_.options.naive_offset);
-  }
-
-  // The movement alone: nothing of who drives, of the phone, or of what else it sent.
-  static Location for_customer(const Location& location) {
-    Location seen;
-    seen.order = location.order;
-    seen.state = location.state;
-    seen.fix_time = location.fix_time;
-    seen.fix_form = location.fix_form;
-    seen.received_at = location.received_at;
-    seen.latitude = location.latitude;
-    seen.longitude = location.longitude;
-    seen.accuracy_m = location.accuracy_m;
-    seen.speed_mps = location.speed_mps;
-    seen.heading_deg = location.heading_deg;
-    return seen;
-  }
-
-  struct Seen {
-    Sight sight = Sight::nothing;
-    WayLeft left;
-  };
-
-  // What the privacy rule lets a customer see of an order now, before anything of it is written; 410 when its time is over.
-  std::expected<Seen, Reply> seen_by_customer(const store::OrderView& view) const {
-    const PrivacyRule& rule = parts_.options.privacy;
-    if (!within_its_time(rule, view.order, parts_.clock.now()))
-      return std::unexpected(
-          reply_of(Problem{.status = 410, .detail = "the time in which this order could be seen is over"}));
-    auto left = way_left(view);
-    if (!left) return std::unexpected(reply_of(left.error()));
-    return Seen{.sight = sight_of(rule, view.order, *left), .left = *left};
-  }
-
-  Result<WayLeft> way_left(const store::OrderView& view) const {
-    WayLeft left;
-    if (view.order.sequence && view.order.deliverer) {
-      TRY_LET(const auto deliverer, parts_.store.deliverer(*view.order.deliverer));
-      for (const OrderId& id : deliverer ? deliverer->orders : std::vector<OrderId>()) {
-        TRY_LET(const auto other, parts_.store.order(id));
-        if (other && other->order.sequence && *other->order.sequence < *view.order.sequence) ++left.stops_before;
-      }
-    }
-    if (!view.order.destination || !view.last) return left;
-    const Location& last = view.last->location;
-    left.metres = distance_m({last.latitude, last.longitude},
-                             {view.order.destination->latitude, view.order.destination->longitude});
-    constexpr auto recent = std::chrono::minutes(10);
-    constexpr size_t recent_max = 500;
-    TRY_LET(const auto track, parts_.store.track({.order = view.order.id,
-                                                  .deliverer = {},
-                                                  .from = last.fix_time - recent,
-                                                  .to = {},
-                                                  .limit = recent_max,
-                                                  .cursor = {}}));
-    std::vector<Location> locations;
-    for (const store::Kept& kept : track.locations) locations.push_back(kept.location);
-    left.minutes = minutes_left(*left.metres, locations);
-    return left;
-  }
-
-  // What a customer needs and no more: nothing of the deliverer, of other orders, of how the server keeps it.
   Reply customers_order(const store::OrderView& view) const {
-    const auto seen = seen_by_customer(view);
+    const auto seen = views_.seen_by_customer(view);
     if (!seen) return seen.error();
-    const Order& order = view.order;
-    const Time now = parts_.clock.now();
-    wire::JsonWriter json;
-    json.begin_object().key("order_id").id(order.id).key("state").text(to_string(order.state()));
-    json.key("position").text(seen->sight == Sight::exact ? "exact" : seen->sight == Sight::area ? "area" : "none");
-    const bool placed = view.last && seen->sight != Sight::nothing;
-    json.key("last");
-    if (placed)
-      write_seen(json, view.last->location, seen->sight);
-    else
-      json.null();
-    json.key("fix_age_ms");
-    if (placed)
-      json.integer(age_ms(view.last->location, now));
-    else
-      json.null();
-    json.key("stale").boolean(stale(view, now)).key("stops_before").integer(seen->left.stops_before);
-    const bool exact = placed && seen->sight == Sight::exact;
-    json.key("metres_left");
-    if (exact && seen->left.metres)
-      json.number(std::round(*seen->left.metres));
-    else
-      json.null();
-    json.key("minutes_left_estimate");
-    if (exact && seen->left.minutes)
-      json.number(std::ceil(*seen->left.minutes));
-    else
-      json.null();
-    write_destination(json, order);
-    write_time_or_null(json, "promised_at", order.promised_at);
-    write_time_or_null(json, "closed_at", order.closed_at);
-    json.end_object();
-    Reply reply{.status = 200, .body = json.take()};
+    Reply reply{.status = 200, .body = views_.customers_order(view, *seen)};
     reply.headers.emplace_back("Cache-Control", "no-store");
     return reply;
   }
 
-  void write_seen(wire::JsonWriter& json, const Location& location, Sight sight) const {
-    const Point place{location.latitude, location.longitude};
-    const Point shown = sight == Sight::exact ? place : area_centre(place, parts_.options.privacy.area_m);
-    json.begin_object().key("latitude").number(shown.latitude).key("longitude").number(shown.longitude);
-    if (sight == Sight::area) json.key("radius_m").number(parts_.options.privacy.area_m);
-    json.key("timestamp").time(location.fix_time).end_object();
+  void write_first_system(wire::JsonWriter& writer, const store::Kept& kept) const {
+    wire::write_first_system(writer, kept.location, parts_.options.naive_offset);
   }
 
   // An invalid query of the store's is a cursor that we did not give.
@@ -383,94 +270,12 @@ class Reads {
     return reply_of(error);
   }
 
-  bool stale(const store::OrderView& view, Time now) const {
-    return !view.last || now - view.last->location.fix_time > parts_.options.stale_after;
-  }
-
-  void write_as_of(wire::JsonWriter& writer) const {
-    const uint64_t visible = parts_.progress.visible();
-    writer.key("as_of");
-    if (visible == 0)
-      writer.null();
-    else
-      writer.text(to_string(parts_.journal.position(visible - 1)));
-  }
-
   static void write_cursor(wire::JsonWriter& writer, const std::string& cursor) {
     writer.key("next_cursor");
     if (cursor.empty())
       writer.null();
     else
       writer.text(cursor);
-  }
-
-  void write_kept(wire::JsonWriter& writer, const store::Kept& kept) const {
-    wire::write_location(writer, kept.location, {.position = to_string(parts_.journal.position(kept.offset))});
-  }
-
-  void write_last(wire::JsonWriter& writer, const std::optional<store::Kept>& last, Time now) const {
-    writer.key("last");
-    if (!last) {
-      writer.null().key("fix_age_ms").null();
-      return;
-    }
-    write_kept(writer, *last);
-    writer.key("fix_age_ms").integer(age_ms(last->location, now));
-  }
-
-  static int64_t age_ms(const Location& location, Time now) {
-    return std::max<int64_t>(0, std::chrono::duration_cast<std::chrono::milliseconds>(now - location.fix_time).count());
-  }
-
-  static void write_time_or_null(wire::JsonWriter& writer, std::string_view name, const std::optional<Time>& time) {
-    writer.key(name);
-    if (time)
-      writer.time(*time);
-    else
-      writer.null();
-  }
-
-  static void write_destination(wire::JsonWriter& writer, const Order& order) {
-    writer.key("destination");
-    if (!order.destination) {
-      writer.null();
-      return;
-    }
-    writer.begin_object().key("latitude").number(order.destination->latitude);
-    writer.key("longitude").number(order.destination->longitude);
-    if (!order.destination->address.empty()) writer.key("address").text(order.destination->address);
-    writer.end_object();
-  }
-
-  void write_order(wire::JsonWriter& writer, const store::OrderView& view, Time now) const {
-    const Order& order = view.order;
-    writer.begin_object().key("order_id").id(order.id).key("deliverer_id");
-    if (order.deliverer)
-      writer.id(*order.deliverer);
-    else
-      writer.null();
-    writer.key("state").text(to_string(order.state()));
-    write_last(writer, view.last, now);
-    writer.key("stale").boolean(stale(view, now));
-    write_destination(writer, order);
-    write_time_or_null(writer, "promised_at", order.promised_at);
-    writer.key("sequence");
-    if (order.sequence)
-      writer.integer(*order.sequence);
-    else
-      writer.null();
-    writer.key("assignments").begin_array();
-    for (const Assignment& assignment : order.assignments) {
-      writer.begin_object().key("deliverer_id").id(assignment.deliverer).key("from").time(assignment.from);
-      write_time_or_null(writer, "to", assignment.to);
-      writer.end_object();
-    }
-    writer.end_array();
-    if (!order.attributes.empty()) writer.key("attributes").raw(order.attributes);
-    write_time_or_null(writer, "closed_at", order.closed_at);
-    write_time_or_null(writer, "cancelled_at", order.cancelled_at);
-    writer.key("created_at").time(order.created_at).key("updated_at").time(order.updated_at);
-    writer.end_object();
   }
 
   // `not_before`: what a customer may not see lies before it.
@@ -490,18 +295,18 @@ class Reads {
     Result<store::TrackPage> page = parts_.store.track(query);
     if (!page) return refused(page.error());
     if (not_before)
-      for (store::Kept& kept : page->locations) kept.location = for_customer(kept.location);
+      for (store::Kept& kept : page->locations) kept.location = Views::for_customer(kept.location);
     if (form != TrackForm::json) return foreign_track(request, query, *page, form);
     head.key("locations").begin_array();
     for (const store::Kept& kept : page->locations) {
       if (not_before)
         wire::write_location(head, kept.location);
       else
-        write_kept(head, kept);
+        views_.write_kept(head, kept);
     }
     head.end_array();
     write_cursor(head, page->next_cursor);
-    if (!not_before) write_as_of(head);
+    if (!not_before) views_.write_as_of(head);
     head.end_object();
     return {.status = 200, .body = head.take()};
   }
@@ -583,6 +388,7 @@ class Reads {
   }
 
   const ApiParts parts_;
+  const Views views_;
 };
 
 }  // namespace
