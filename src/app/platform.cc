@@ -18,9 +18,11 @@
 #include "base/machine.h"
 #include "base/process.h"
 #include "ingest/keep.h"
+#include "ingest/silence.h"
 #include "ingest/subscribe.h"
 #include "serve/api.h"
 #include "serve/gate.h"
+#include "serve/live.h"
 #include "serve/server.h"
 
 namespace waybill::app {
@@ -229,11 +231,14 @@ Result<void> run_platform(const PlatformOptions& options, std::stop_token stop) 
   TRY(ingest::check_agreement(*journal, *store));
   expose_state(*metrics, health, config.data);
   ingest::Progress progress;
-  ingest::Subscriber subscriber(*journal, *store, progress, health, clock, *metrics);
+  serve::Live live(*metrics);
+  ingest::Subscriber subscriber(*journal, *store, progress, health, clock, *metrics, &live);
   ingest::Keeper keeper(*journal, *store, system_files(), health, clock, *metrics, keep_options(config, folder));
   TRY_LET(const auto audit, serve::open_audit(config.data, system_files(), clock, *metrics));
   const auto gate = serve::make_gate(tokens.get(), *store, *audit, clock, *metrics, gate_options(config, secure));
   ingest::Acceptor acceptor(*journal, *metrics);
+  ingest::Silence silence(*journal, *store, acceptor, clock, *metrics,
+                          std::chrono::seconds(config.stale_after_seconds));
   Backups backups(backup_source(folder, *journal, opened, keeper), system_files(), clock, *metrics);
   const serve::ApiParts parts{
       .acceptor = acceptor,
@@ -247,6 +252,7 @@ Result<void> run_platform(const PlatformOptions& options, std::stop_token stop) 
       .not_ready_because = [&health] { return health.reasons(); },
       .pages = pages(),
       .tokens = tokens.get(),
+      .live = &live,
       .start_backup = [&](const std::string& to, uint64_t keep) { return backups.start(to, keep); },
       .backup_state = [&] { return backups.state(); }};
   TRY_LET(const auto server, serve::open_server(server_options(config, tls.get()), serve::api_routes(parts), *gate,
@@ -260,6 +266,7 @@ Result<void> run_platform(const PlatformOptions& options, std::stop_token stop) 
     if (tokens) keep_outside_issuer(config, *tokens, asked);
   });
   std::jthread keeping([&](std::stop_token asked) { keeper.run(asked); });
+  std::jthread listening([&](std::stop_token asked) { silence.run(asked); });
   std::jthread reloading([&](std::stop_token asked) { keep_reloading(options.reload, config, tls.get(), asked); });
   server->start();
   Supervised supervised(*server, clock);
@@ -273,6 +280,7 @@ Result<void> run_platform(const PlatformOptions& options, std::stop_token stop) 
   server->stop(stop_wait_max);
   say_stopped(config.data);
   backups.stop();
+  stop_and_join(listening);
   stop_and_join(subscribing);
   stop_and_join(keeping);
   TRY(ended);

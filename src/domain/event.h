@@ -22,17 +22,18 @@ struct Event {
     heard,       // news again after that
   };
   Kind kind = Kind::location;
-  uint64_t offset = 0;                   // of the journal record that it came of
-  std::optional<OrderId> order;          // missing where a deliverer without an order moved
+  uint64_t offset = 0;  // of the journal record that it came of
+  std::optional<OrderId> order;  // missing where a deliverer without an order moved
   std::optional<DelivererId> deliverer;  // who has the order or sent the location, where it is known
-  OrderState state = OrderState::open;   // the order's, now
-  OrderState was = OrderState::open;     // and before; the same where it has not changed
-  std::shared_ptr<const Location>
-      location;  // what came; shared by the events of one location. null: it came of a command
-  std::optional<Point> before;           // where its scope was before that
-  Time at{};                             // of a location its fix; else when it holds from; of silent: since when
-  Time received_at{};                    // our clock
-  std::string reason;                    // of silent: what the phone said of itself last, as "low_battery"
+  OrderState state = OrderState::open;  // the order's, now
+  OrderState was = OrderState::open;  // and before; the same where it has not changed
+  // What came, of a command the newest of the order; shared by the events of one location. null: there is none.
+  std::shared_ptr<const Location> location;
+  bool of_location = false;  // it came of that location, not of a command
+  std::optional<Point> before;  // where its scope was before that
+  Time at{};  // of a location its fix; else when it holds from; of silent: since when
+  Time received_at{};  // our clock
+  std::string reason;  // of silent: what the phone said of itself last, as "low_battery"
 };
 
 std::string_view to_string(Event::Kind kind);

@@ -55,12 +55,13 @@ Result<void> check_agreement(const journal::Journal& journal, const store::Store
 }
 
 Subscriber::Subscriber(journal::Journal& journal, store::Store& store, Progress& progress, Health& health, Clock& clock,
-                       Metrics& metrics)
+                       Metrics& metrics, Feed* feed)
     : journal_(journal),
       store_(store),
       progress_(progress),
       health_(health),
       clock_(clock),
+      feed_(feed),
       next_(store.watermarks().visible),
       put_(metrics.counter("waybill_ingest_put_total", "records put into the store")),
       undecodable_(metrics.counter("waybill_ingest_undecodable_total", "journal records that could not be decoded")),
@@ -85,10 +86,16 @@ Result<size_t> Subscriber::step() {
   if (read.records.empty()) return 0;
   const std::vector<store::Entry> entries = decode(read, undecodable_);
   const auto begun = clock_.steady();
-  TRY(store_.put(journal_.position(read.first), entries));
+  events_.clear();
+  const bool told = feed_ && feed_->wanted();
+  TRY(store_.put(journal_.position(read.first), entries, told ? &events_ : nullptr));
   put_seconds_.observe(std::chrono::duration<double>(clock_.steady() - begun).count());
   next_ = read.first + entries.size();
   progress_.reached(next_);
+  if (told)
+    feed_->tell(events_);
+  else if (feed_ && feed_->wanted())
+    feed_->missed();
   put_.add(entries.size());
   const auto taken = store_.watermarks().taken;
   for (size_t i = 0; i < taken_.size(); ++i) taken_[i]->add(taken[i] - std::exchange(counted_[i], taken[i]));

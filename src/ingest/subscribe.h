@@ -9,6 +9,7 @@
 #include <stop_token>
 
 #include "base/health.h"
+#include "ingest/feed.h"
 #include "ingest/progress.h"
 #include "journal/journal.h"
 #include "store/store.h"
@@ -23,8 +24,9 @@ class Subscriber {
  public:
   static constexpr size_t batch_bytes_max = 1 << 20;  // of records read from the journal and put at once
 
+  // `feed` outlives it; null: nobody is told of what happens.
   Subscriber(journal::Journal& journal, store::Store& store, Progress& progress, Health& health, Clock& clock,
-             Metrics& metrics);
+             Metrics& metrics, Feed* feed = nullptr);
 
   // Until stop is asked for, and then until everything durable is put.
   Result<void> run(std::stop_token stop);
@@ -40,6 +42,8 @@ class Subscriber {
   Progress& progress_;
   Health& health_;
   Clock& clock_;
+  Feed* feed_;
+  std::vector<Event> events_;  // of the batch at hand
   uint64_t next_ = 0;
   Counter& put_;
   std::array<Counter*, store::outcome_count> taken_;  // by Outcome

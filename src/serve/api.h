@@ -20,6 +20,8 @@
 
 namespace waybill::serve {
 
+class Live;
+
 // A file of the built-in pages.
 struct Page {
   std::string path;              // "/web/waybill.js"
@@ -47,6 +49,7 @@ struct ApiParts {
   std::function<std::vector<std::string>()> not_ready_because;  // empty: ready
   std::vector<Page> pages = {};
   const Tokens* tokens = nullptr;  // none: nobody is told apart
+  Live* live = nullptr;  // none: nothing can be watched
   // Begins a backup into a folder with so many generations kept (conflict while one runs), and how the last one stands, as
   // JSON. Where they are missing, so are the routes.
   std::function<Result<void>(const std::string& to, uint64_t keep)> start_backup = {};
@@ -58,6 +61,12 @@ inline constexpr size_t unpacked_bytes_max = 128 << 20;
 // Items of one answer of /v1/quarantine; it ends sooner, with a cursor, behind the item that makes their bytes so many.
 inline constexpr size_t quarantine_limit_max = 1000;
 inline constexpr size_t quarantine_bytes_max = 8 << 20;
+// What a viewer missed is told to it as far as it lies in the last hours of the track, and of that the newest.
+inline constexpr Duration live_resume_window = std::chrono::hours(24);
+inline constexpr size_t live_resume_events_max = 1000;
+// Orders that a region's stream begins with, of those that there was news of within region_window; the list has the others.
+inline constexpr size_t live_region_orders_max = 1000;
+inline constexpr Duration region_window = std::chrono::hours(24);
 // Points of one answer in GeoJSON, GPX and CSV, as in JSON: store::track_limit_max.
 
 std::vector<Route> api_routes(const ApiParts& parts);
@@ -68,5 +77,6 @@ std::vector<Route> read_routes(const ApiParts& parts);
 std::vector<Route> system_routes(const ApiParts& parts);
 std::vector<Route> access_routes(const ApiParts& parts);
 std::vector<Route> backup_routes(const ApiParts& parts);
+std::vector<Route> live_routes(const ApiParts& parts);
 
 }  // namespace waybill::serve

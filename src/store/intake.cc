@@ -353,7 +353,7 @@ Result<void> Intake::take_command(uint64_t offset, const OrderCommand& command) 
     if (heard) order_now = order_before;
   }
   if (!order_now.id.text.empty()) orders_.change(*of_order);
-  if (told_) tell(offset, command, order_before, order_now);
+  if (told_) TRY(tell(offset, command, order_before, of_order->row.row));
   row_.clear();
   wire::encode_record(wire::Record(command), row_);
   batch_->put(Table::command, command_key(command.order.text, offset), row_);

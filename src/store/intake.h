@@ -89,7 +89,7 @@ class Intake {
   Result<Before> before(const Location& location, const Place& place, Orders::Slot* of_order,
                         Deliverers::Slot* of_deliverer) const;
   Result<void> tell(uint64_t offset, const Location& location, const Before& before, Orders::Slot* of_order);
-  void tell(uint64_t offset, const OrderCommand& command, const Order& was, const Order& now);
+  Result<void> tell(uint64_t offset, const OrderCommand& command, const Order& was, const OrderRow& row);
   void remember(const Location& location, const Place& place, Orders::Slot* of_order, Deliverers::Slot* of_deliverer);
 
   void write_orders();

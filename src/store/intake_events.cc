@@ -26,6 +26,7 @@ Event event_of(Event::Kind kind, uint64_t offset, const Order& order, const std:
   Event event = event_of(kind, offset, order);
   if (location->deliverer) event.deliverer = location->deliverer;
   event.location = location;
+  event.of_location = true;
   event.at = location->fix_time;
   event.received_at = location->received_at;
   return event;
@@ -116,6 +117,7 @@ Result<void> Intake::tell(uint64_t offset, const Location& location, const Befor
                       .order = {},
                       .deliverer = location.deliverer,
                       .location = shared,
+                      .of_location = true,
                       .before = before.place,
                       .at = location.fix_time,
                       .received_at = location.received_at,
@@ -123,17 +125,34 @@ Result<void> Intake::tell(uint64_t offset, const Location& location, const Befor
   return {};
 }
 
-void Intake::tell(uint64_t offset, const OrderCommand& command, const Order& was, const Order& now) {
+Result<void> Intake::tell(uint64_t offset, const OrderCommand& command, const Order& was, const OrderRow& row) {
+  const Order& now = row.order;
+  const bool fell_silent = now.silent_since && now.silent_since != was.silent_since;
+  const bool changed = was.id.text.empty() ? !now.id.text.empty() : was.state() != now.state();
+  const bool handed_over = now.deliverer && now.deliverer != was.deliverer;
+  if (!fell_silent && !changed && !handed_over) return {};
+  const NewestRow* newest = &row.named;
+  if (const DelivererId* holder = holder_of(now)) {
+    TRY_LET(const Deliverers::Slot* const of_holder, deliverer(*holder));
+    if (!of_holder->row.row.loose.empty() && (newest->empty() || of_holder->row.row.loose.place > newest->place))
+      newest = &of_holder->row.row.loose;
+  }
+  std::shared_ptr<const Location> last;
+  if (!newest->empty()) {
+    TRY_LET(Kept kept, decode_kept(newest->row));
+    last = std::make_shared<const Location>(std::move(kept.location));
+  }
   const auto add = [&](Event::Kind kind) -> Event& {
     Event& event = told_->emplace_back(event_of(kind, offset, now));
     event.at = command.effective();
     event.received_at = command.received_at;
+    event.location = last;
     return event;
   };
-  if (now.silent_since && now.silent_since != was.silent_since) add(Event::Kind::silent).reason = now.silence_reason;
-  if (was.id.text.empty() ? !now.id.text.empty() : was.state() != now.state())
-    add(Event::Kind::state).was = was.state();
-  if (now.deliverer && now.deliverer != was.deliverer) add(Event::Kind::assigned);
+  if (fell_silent) add(Event::Kind::silent).reason = now.silence_reason;
+  if (changed) add(Event::Kind::state).was = was.state();
+  if (handed_over) add(Event::Kind::assigned);
+  return {};
 }
 
 }  // namespace waybill::store

@@ -64,6 +64,24 @@ struct OrdersPage {
   std::string next_cursor;
 };
 
+// Orders under way that nothing was heard of, neither of them nor of who has them, after `before` (by our clock); those that
+// are said to be silent already left out.
+struct UnheardQuery {
+  Time since{};  // and that something was heard of at or after this: a minute's grain
+  Time before{};
+  size_t limit = 100;
+};
+
+struct Unheard {
+  OrderView order;
+  Time heard_at{};  // the last time
+};
+
+struct UnheardPage {
+  std::vector<Unheard> orders;
+  bool more = false;  // there may be others
+};
+
 // Where a record with a client's id is.
 struct Found {
   std::string scope;  // "d" + deliverer or "o" + order

@@ -14,6 +14,7 @@ Result<std::optional<OrderView>> read_order(const View& view, std::string_view i
 Result<std::optional<DelivererView>> read_deliverer(const View& view, std::string_view id);
 Result<TrackPage> read_track(const View& view, const TrackQuery& query);
 Result<OrdersPage> read_orders(const View& view, const OrdersQuery& query);
+Result<UnheardPage> read_unheard(const View& view, const UnheardQuery& query);
 Result<std::vector<Found>> find_client_id(const View& view, std::string_view client_id);
 Result<QuarantinePage> read_quarantine(const View& view, uint64_t from, size_t limit);
 // What was said of the credential whose rows begin with the prefix, and their keys in order; the cursor is behind them then.

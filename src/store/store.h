@@ -68,6 +68,7 @@ class Store {
   virtual Result<std::optional<DelivererView>> deliverer(const DelivererId& id) const = 0;
   virtual Result<TrackPage> track(const TrackQuery& query) const = 0;  // invalid for a cursor that we did not give
   virtual Result<OrdersPage> orders(const OrdersQuery& query) const = 0;
+  virtual Result<UnheardPage> unheard(const UnheardQuery& query) const = 0;
   virtual Result<std::vector<Found>> find(const std::string& client_id) const = 0;  // in all scopes
   virtual Result<QuarantinePage> quarantined(uint64_t from, size_t limit) const = 0;
 

@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include "store/store_contract.h"
 
 namespace waybill::store {
@@ -108,6 +110,30 @@ TEST_P(StoreContract, a_silent_order_is_heard_of_through_its_deliverers_location
   put({seen({}, "d", 200)});
   EXPECT_EQ(told_of(events), (Names{"heard a @200", "location a @200"}));
   EXPECT_FALSE(order("a")->order.silent_since);
+}
+
+Names unheard_ids(const Store& store, UnheardQuery query) {
+  Names ids;
+  for (const Unheard& unheard : checked(store.unheard(query)).orders)
+    ids.push_back(unheard.order.order.id.text + " @" + std::to_string(seconds_of(unheard.heard_at)));
+  std::ranges::sort(ids);
+  return ids;
+}
+
+TEST_P(StoreContract, finds_the_orders_under_way_that_nothing_was_heard_of) {
+  put({seen("quiet", "d", 10, start), seen("there", "e", 10, arrived), seen("ended", "f", 10, start),
+       assign("never", 10, "g"), seen("carried", "h", 10, start), assign("carried", 12, "h"),
+       seen("busy", "i", 10, start), assign("busy", 12, "i"), seen("said", "j", 10, start)});
+  put({told(Kind::close, "ended", 20), silent("said", 11), seen({}, "i", 200)});
+  const UnheardQuery all{.since = at(0), .before = at(100), .limit = 10};
+  EXPECT_EQ(unheard_ids(*store, all), (Names{"carried @12", "quiet @11"}));
+  EXPECT_EQ(unheard_ids(*store, {.since = at(0), .before = at(11), .limit = 10}), Names{"quiet @11"});
+  EXPECT_EQ(unheard_ids(*store, {.since = at(300), .before = at(900), .limit = 10}), Names{});
+  EXPECT_EQ(unheard_ids(*store, {.since = at(0), .before = at(900), .limit = 10}),
+            (Names{"busy @201", "carried @12", "quiet @11"}));
+  const UnheardPage one = checked(store->unheard({.since = at(0), .before = at(100), .limit = 1}));
+  EXPECT_EQ(one.orders.size(), 1u);
+  EXPECT_TRUE(one.more);
 }
 
 }  // namespace

@@ -74,6 +74,9 @@ class TableStore final : public Store {
   }
   Result<TrackPage> track(const TrackQuery& query) const override { return read_track(*tables_->view(), query); }
   Result<OrdersPage> orders(const OrdersQuery& query) const override { return read_orders(*tables_->view(), query); }
+  Result<UnheardPage> unheard(const UnheardQuery& query) const override {
+    return read_unheard(*tables_->view(), query);
+  }
   Result<std::vector<Found>> find(const std::string& client_id) const override {
     return find_client_id(*tables_->view(), client_id);
   }

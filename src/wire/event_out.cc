@@ -1,5 +1,7 @@
 #include "wire/event_out.h"
 
+#include <algorithm>
+
 namespace waybill::wire {
 
 std::string event_type(const Event& event) {
@@ -15,9 +17,9 @@ void write_event(JsonWriter& writer, const Event& event, const std::string& posi
   writer.key("at").time(event.at).key("received_at").time(event.received_at);
   if (event.location) {
     writer.key("location");
-    write_location(writer, *event.location, {.position = position});
+    write_location(writer, *event.location, {.position = event.of_location ? position : std::string()});
     const auto age = std::chrono::duration_cast<std::chrono::milliseconds>(as_of - event.location->fix_time);
-    writer.key("fix_age_ms").integer(age.count());
+    writer.key("fix_age_ms").integer(std::max<int64_t>(0, age.count()));
   }
   if (event.kind == Event::Kind::silent) {
     writer.key("reason");

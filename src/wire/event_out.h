@@ -14,7 +14,7 @@ std::string event_type(const Event& event);
 
 // {order_id, deliverer_id, state, was, at, received_at, location: {…}, fix_age_ms, reason}. What is not known is left out: `was`
 // where the state has not changed (of kind state: the order has come into being), location and fix_age_ms (as of `as_of`)
-// where it came of a command, reason of other kinds than silent.
+// where none is known, reason of other kinds than silent.
 void write_event(JsonWriter& writer, const Event& event, const std::string& position, Time as_of);
 
 }  // namespace waybill::wire

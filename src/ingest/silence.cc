@@ -1,0 +1,74 @@
+#include "ingest/silence.h"
+
+#include <algorithm>
+
+#include "base/log.h"
+#include "wire/json_text.h"
+
+namespace waybill::ingest {
+namespace {
+
+constexpr std::string_view reason_field = "silence_reason";
+constexpr size_t reason_bytes_max = 256;
+
+// What the phone said of itself with the last location, in the field silence_reason.
+std::string reason_of(const store::OrderView& view) {
+  if (!view.last || view.last->location.attributes.empty()) return {};
+  for (auto& [name, value] : wire::text_members(view.last->location.attributes))
+    if (name == reason_field) return wire::made_utf8(value.substr(0, reason_bytes_max));
+  return {};
+}
+
+wire::Record said_of(const store::Unheard& unheard, Time now) {
+  OrderCommand command;
+  command.kind = OrderCommand::Kind::silent;
+  command.order = unheard.order.order.id;
+  command.deliverer = unheard.order.order.deliverer;
+  command.at = unheard.heard_at;
+  command.received_at = now;
+  command.reason = reason_of(unheard.order);
+  // Said again before it is visible, or after a crash, it is the same.
+  command.client_id = "silent since " + std::to_string(to_us(unheard.heard_at));
+  return command;
+}
+
+}  // namespace
+
+Silence::Silence(journal::Journal& journal, const store::Store& store, Acceptor& acceptor, Clock& clock,
+                 Metrics& metrics, Duration after)
+    : journal_(journal),
+      store_(store),
+      acceptor_(acceptor),
+      clock_(clock),
+      after_(after),
+      said_(metrics.counter("waybill_ingest_silent_total", "times that an order under way fell silent")) {}
+
+Result<size_t> Silence::step() {
+  const Time now = clock_.now();
+  const Time before = now - after_;
+  const Time since = std::max(since_.value_or(now - window_max), now - window_max);
+  TRY_LET(const store::UnheardPage page, store_.unheard({.since = since, .before = before, .limit = said_at_once_max}));
+  if (!page.orders.empty()) {
+    std::vector<wire::Record> records;
+    records.reserve(page.orders.size());
+    for (const store::Unheard& unheard : page.orders) records.push_back(said_of(unheard, now));
+    TRY(acceptor_.accept(records));
+    TRY(journal_.commit());
+    said_.add(records.size());
+  }
+  // Those of the minute at hand may have none in a moment; those who have come back from a silence stand further on.
+  if (!page.more) since_ = before - std::chrono::minutes(1);
+  return page.orders.size();
+}
+
+void Silence::run(std::stop_token stop) {
+  constexpr std::chrono::milliseconds look_every{1000};
+  while (!stop.stop_requested()) {
+    journal_.wait_for(UINT64_MAX - 1, look_every, stop);  // an offset that it does not reach: the time, or stop
+    // Where the store is behind, what it does not show yet may be the news.
+    if (store_.watermarks().visible < journal_.durable_end()) continue;
+    if (auto done = step(); !done) log::warning("nobody is said to be silent", {{"why", done.error().message}});
+  }
+}
+
+}  // namespace waybill::ingest

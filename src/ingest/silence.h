@@ -1,0 +1,40 @@
+// ingest/silence.h — says of an order under way that nothing is heard of it, once nothing was for a while.
+//
+// Delivery: what it says is a journal record, with the custody of any other; said again after a crash, it counts once.
+// Threads:  run() in a thread of its own.
+// Failure:  what cannot be said now is said later; told in the log, and in Health by who cannot write.
+// Limits:   an order that was heard of before window_max ago is let be: nobody waits for it any more.
+#pragma once
+
+#include <stop_token>
+
+#include "base/metrics.h"
+#include "ingest/accept.h"
+#include "store/store.h"
+
+namespace waybill::ingest {
+
+class Silence {
+ public:
+  static constexpr Duration window_max = std::chrono::hours(24);
+  static constexpr size_t said_at_once_max = 500;
+
+  // `after`: so long without news.
+  Silence(journal::Journal& journal, const store::Store& store, Acceptor& acceptor, Clock& clock, Metrics& metrics,
+          Duration after);
+
+  void run(std::stop_token stop);
+  // One look; how many orders it spoke of. It waits until what it said is durable.
+  Result<size_t> step();
+
+ private:
+  journal::Journal& journal_;
+  const store::Store& store_;
+  Acceptor& acceptor_;
+  Clock& clock_;
+  const Duration after_;
+  std::optional<Time> since_;  // nobody who was heard of before this has not been spoken of
+  Counter& said_;
+};
+
+}  // namespace waybill::ingest
