@@ -7,6 +7,7 @@
 #include "app/assets.h"
 #include "app/platform.h"
 #include "base/simulated_files.h"
+#include "serve/live.h"
 #include "store/memory.h"
 #include "wire/json_text.h"
 
@@ -44,6 +45,7 @@ std::set<std::string> served() {
   const auto audit = serve::open_audit("", *files, system_clock(), *metrics);
   ingest::Progress progress;
   ingest::Acceptor acceptor(**journal, *metrics);
+  serve::Live live(*metrics);
   std::set<std::string> operations;
   for (const serve::Route& route : serve::api_routes({.acceptor = acceptor,
                                                       .journal = **journal,
@@ -52,7 +54,8 @@ std::set<std::string> served() {
                                                       .metrics = *metrics,
                                                       .clock = system_clock(),
                                                       .audit = **audit,
-                                                      .pages = pages()}))
+                                                      .pages = pages(),
+                                                      .live = &live}))
     // What the pages load is no interface for others.
     if (!route.pattern.starts_with("/web/"))
       operations.insert(operation(std::string(to_string(route.method)), route.pattern));
