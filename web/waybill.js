@@ -1,5 +1,6 @@
 // The built-in page: where the couriers are, how the pipeline does, and the track of one order. It only reads the public API.
 const poll_ms = 2000;
+const poll_orders_ms = 20000;  // while the stream tells what moves: what it may have missed
 const seen_minutes_max = 15;
 const pages_max = 5;  // of 1000 orders; where more have moved, the page looks back less far
 const orders_shown_max = 200;
@@ -15,6 +16,9 @@ let orders = [];
 let track = null;  // {order, points}
 let seen_minutes = seen_minutes_max;
 let before = null; // {accepted, at}
+let streaming = false;
+let orders_read_at = -Infinity;
+let drawing = false;
 const tails = new Map();  // order to the positions that this page has seen it at
 
 const squeeze = () => Math.cos((view.latitude * Math.PI) / 180);
@@ -116,7 +120,7 @@ function list() {
     const state = row.insertCell();
     state.textContent = order.state.replaceAll("_", " ");
     state.className = order.state;
-    row.insertCell().textContent = age(order.fix_age_ms);
+    row.insertCell().textContent = age(order.heard_at === undefined ? null : performance.now() - order.heard_at);
     return row;
   });
   element("orders").replaceChildren(...rows);
@@ -138,6 +142,8 @@ async function read(path) {
 }
 
 async function read_orders() {
+  if (streaming && performance.now() - orders_read_at < poll_orders_ms) return;
+  orders_read_at = performance.now();
   const since = new Date(Date.now() - seen_minutes * 60000).toISOString();
   const found = [];
   let cursor = "";
@@ -147,20 +153,51 @@ async function read_orders() {
     cursor = answer.next_cursor;
   }
   if (cursor !== null) seen_minutes = Math.max(seen_minutes / 2, 0.5);
-  orders = found.sort((a, b) => (a.fix_age_ms ?? Infinity) - (b.fix_age_ms ?? Infinity));
+  for (const order of found) if (order.fix_age_ms !== null) order.heard_at = performance.now() - order.fix_age_ms;
+  orders = found;
   remember_tails();
 }
 
 function remember_tails() {
   const shown = new Set(orders.map((order) => order.order_id));
   for (const order of tails.keys()) if (!shown.has(order)) tails.delete(order);
-  for (const { order_id, last } of orders) {
-    if (!last) continue;
-    const tail = tails.get(order_id) || [];
-    const end = tail.at(-1);
-    if (!end || end[0] !== last.longitude || end[1] !== last.latitude) tail.push([last.longitude, last.latitude]);
-    tails.set(order_id, tail.slice(-tail_points_max));
+  orders.forEach(remember_tail);
+}
+
+function remember_tail({ order_id, last }) {
+  if (!last) return;
+  const tail = tails.get(order_id) || [];
+  const end = tail.at(-1);
+  if (!end || end[0] !== last.longitude || end[1] !== last.latitude) tail.push([last.longitude, last.latitude]);
+  tails.set(order_id, tail.slice(-tail_points_max));
+}
+
+// What happens, as it happens; the browser comes back by itself and says where it was.
+function follow() {
+  const source = new EventSource("/v1/live?bbox=-180,-90,180,90");
+  source.addEventListener("open", () => { streaming = true; });
+  source.addEventListener("error", () => { streaming = false; });
+  source.addEventListener("behind", () => { orders_read_at = -Infinity; });
+  for (const name of ["location", "state", "assigned", "silent", "heard"])
+    source.addEventListener(name, (event) => take(name, JSON.parse(event.data)));
+}
+
+function take(name, told) {
+  if (told.order_id === undefined) return;
+  let order = orders.find((one) => one.order_id === told.order_id);
+  if (!order) orders.push((order = { order_id: told.order_id, last: null }));
+  order.state = told.state;
+  order.deliverer_id = told.deliverer_id ?? order.deliverer_id;
+  if (name === "location") {
+    order.last = told.location;
+    order.heard_at = performance.now() - told.fix_age_ms;
+    order.stale = false;
+    remember_tail(order);
   }
+  if (name === "silent") order.stale = true;
+  if (drawing) return;
+  drawing = true;
+  requestAnimationFrame(() => { drawing = false; draw(); });
 }
 
 async function show_track(order) {
@@ -216,6 +253,7 @@ async function read_health() {
 async function tick() {
   try {
     await Promise.all([read_orders(), read_numbers(), read_health()]);
+    orders.sort((a, b) => (b.heard_at ?? -Infinity) - (a.heard_at ?? -Infinity));
     if (!view.touched) fit(located());
     list();
     draw();
@@ -264,4 +302,5 @@ fetch("/web/streets.geojson").then(async (answer) => {
   draw();
 });
 fit([[-8.67, 41.14], [-8.57, 41.18]]);
+follow();
 tick();
