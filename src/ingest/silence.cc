@@ -43,15 +43,14 @@ Silence::Silence(journal::Journal& journal, const store::Store& store, Acceptor&
       after_(after),
       said_(metrics.counter("waybill_ingest_silent_total", "times that an order under way fell silent")) {}
 
-Result<size_t> Silence::step() {
-  const Time now = clock_.now();
-  const Time before = now - after_;
-  const Time since = std::max(since_.value_or(now - window_max), now - window_max);
+Result<size_t> Silence::step(Time moment) {
+  const Time before = moment - after_;
+  const Time since = std::max(since_.value_or(moment - window_max), moment - window_max);
   TRY_LET(const store::UnheardPage page, store_.unheard({.since = since, .before = before, .limit = said_at_once_max}));
   if (!page.orders.empty()) {
     std::vector<wire::Record> records;
     records.reserve(page.orders.size());
-    for (const store::Unheard& unheard : page.orders) records.push_back(said_of(unheard, now));
+    for (const store::Unheard& unheard : page.orders) records.push_back(said_of(unheard, clock_.now()));
     TRY(acceptor_.accept(records));
     TRY(journal_.commit());
     said_.add(records.size());
@@ -63,11 +62,15 @@ Result<size_t> Silence::step() {
 
 void Silence::run(std::stop_token stop) {
   constexpr std::chrono::milliseconds look_every{1000};
+  // What the store does not show yet may be the news: it is asked about a moment of which it shows everything.
+  Time moment = clock_.now();
+  uint64_t end = journal_.durable_end();
   while (!stop.stop_requested()) {
     journal_.wait_for(UINT64_MAX - 1, look_every, stop);  // an offset that it does not reach: the time, or stop
-    // Where the store is behind, what it does not show yet may be the news.
-    if (store_.watermarks().visible < journal_.durable_end()) continue;
-    if (auto done = step(); !done) log::warning("nobody is said to be silent", {{"why", done.error().message}});
+    if (store_.watermarks().visible < end) continue;
+    if (auto done = step(moment); !done) log::warning("nobody is said to be silent", {{"why", done.error().message}});
+    moment = clock_.now();
+    end = journal_.durable_end();
   }
 }
 

@@ -24,8 +24,8 @@ class Silence {
           Duration after);
 
   void run(std::stop_token stop);
-  // One look; how many orders it spoke of. It waits until what it said is durable.
-  Result<size_t> step();
+  // One look, as of a moment of which the store shows everything; how many orders it spoke of. What it said is durable then.
+  Result<size_t> step(Time moment);
 
  private:
   journal::Journal& journal_;

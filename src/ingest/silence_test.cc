@@ -38,7 +38,7 @@ class SilenceOf : public testing::Test {
     }
   }
   size_t look() {
-    const auto said = silence_->step();
+    const auto said = silence_->step(clock_.now());
     EXPECT_TRUE(said) << said.error().message;
     put_all();
     return said.value_or(0);
@@ -87,8 +87,8 @@ TEST_F(SilenceOf, the_reason_is_what_the_phone_said_with_its_last_location) {
 TEST_F(SilenceOf, said_twice_before_it_is_seen_it_counts_once) {
   send("a");
   clock_.advance(std::chrono::minutes(2));
-  ASSERT_TRUE(silence_->step());
-  ASSERT_TRUE(silence_->step());
+  ASSERT_TRUE(silence_->step(clock_.now()));
+  ASSERT_TRUE(silence_->step(clock_.now()));
   put_all();
   EXPECT_EQ(store_->watermarks().taken[static_cast<size_t>(store::Outcome::repeat)], 1u);
   EXPECT_EQ(look(), 0u);
