@@ -5,6 +5,9 @@
 #include <boost/asio/post.hpp>
 #include <boost/asio/thread_pool.hpp>
 
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+
 #include <array>
 
 namespace waybill::serve {
@@ -62,6 +65,12 @@ void Connection::became_visible() {
   waits_ = false;
   if (closed_) return;
   conversation_.became_visible();
+  pump();
+}
+
+void Connection::woken() {
+  if (closed_) return;
+  conversation_.woken();
   pump();
 }
 
@@ -199,14 +208,37 @@ void Connection::discard() {
                                });
 }
 
+void Connection::cut_slow() {
+  conversation_.cut_slow();
+  close();
+}
+
 void Connection::close() {
   if (std::exchange(closed_, true)) return;
+  if (waker_) waker_->connection = nullptr;
   const ConnectionPtr self = shared_from_this();  // the loop's list may hold the last one
   conversation_.abandon();
   loop_.forget_unread(std::exchange(unread_bytes_, 0));
   ErrorCode ignored;
   socket_->tcp.close(ignored);
   loop_.removed(*this);
+}
+
+std::function<void()> Connection::waker() {
+  // What lies unsent in the system cannot be replaced by something newer, so it is little. And a viewer that vanished without
+  // a word is noticed by what it does not acknowledge.
+  const auto tell_system = [fd = socket_->tcp.native_handle()](int option, int value) {
+    (void)::setsockopt(fd, IPPROTO_TCP, option, &value, sizeof value);
+  };
+  tell_system(TCP_NOTSENT_LOWAT, static_cast<int>(Stream::take_bytes_max));
+  tell_system(TCP_USER_TIMEOUT, static_cast<int>(loop_.shared().options.write_ms_max.count()));
+  waker_ = std::make_shared<Waker>();
+  waker_->connection = this;
+  return loop_.wake_of(waker_);
+}
+
+const LiveMeter& Connection::live_meter(Transport transport) {
+  return transport == Transport::sse ? loop_.shared().sse_meter : loop_.shared().websocket_meter;
 }
 
 // ---- Connection: what is different with TLS
@@ -262,12 +294,14 @@ void Connection::read_tls() {
 }
 
 void Connection::write_tls() {
+  unread_since_ = now();
   conversation_.progressed();  // the socket took what it had
   const std::string_view output = conversation_.take_output();
   ErrorCode error;
   written_ += write_some(output.substr(written_), error);
   if (error && error != asio::error::would_block) return close();
   if (written_ < output.size()) return write(written_);
+  loop_.forget_unread(std::exchange(unread_bytes_, 0));
   conversation_.sent();
   pump();
 }

@@ -23,6 +23,8 @@ class Connection final : public Surroundings, public std::enable_shared_from_thi
   void became_visible();
   void sweep();
   void drain();
+  void woken();  // a stream's turn
+  void cut_slow();
   void close();
 
   size_t unread_bytes() const { return unread_bytes_; }
@@ -49,6 +51,9 @@ class Connection final : public Surroundings, public std::enable_shared_from_thi
   void count(const Route* route, int status, Moment began) override { loop_.count(route, status, began); }
   Door& door() override { return loop_.shared().door; }
   std::string_view address() const override { return address_; }
+  std::function<void()> waker() override;
+  const LiveMeter& live_meter(Transport transport) override;
+  uint64_t random() override { return loop_.random(); }
 
  private:
   void talk();
@@ -71,6 +76,7 @@ class Connection final : public Surroundings, public std::enable_shared_from_thi
   const std::string address_;
   Conversation conversation_;
   Loop::Waiters::iterator waiter_;
+  WakerPtr waker_;  // where it is a stream's
   Moment linger_began_;
   size_t unread_bytes_ = 0;  // of a reply that is not taken at once
   Moment unread_since_;

@@ -28,7 +28,9 @@ Shared::Shared(ServerOptions server_options, std::vector<Route> routes, Door& th
              .idle_ms_max = options.idle_ms_max,
              .request_ms_max = options.request_ms_max,
              .write_ms_max = options.write_ms_max,
-             .read_wait_ms_max = options.read_wait_ms_max},
+             .read_wait_ms_max = options.read_wait_ms_max,
+             .heartbeat_ms = options.heartbeat_ms,
+             .retry_ms = options.retry_ms},
       router(std::move(routes)),
       door(the_door),
       durability(std::move(how)),
@@ -38,6 +40,8 @@ Shared::Shared(ServerOptions server_options, std::vector<Route> routes, Door& th
       connections_gauge(metrics.gauge("waybill_http_connections", "connections that are open")),
       handshakes_failed(metrics.counter("waybill_http_handshakes_failed_total",
                                         "connections that did not come to speak TLS: cut for time, or not TLS")),
+      sse_meter(metrics, Transport::sse),
+      websocket_meter(metrics, Transport::websocket),
       pool(std::make_unique<asio::thread_pool>(static_cast<size_t>(std::max(1, options.pool_threads)))) {}
 
 Shared::~Shared() = default;
@@ -63,9 +67,10 @@ Loop::Loop(Shared& shared)
       asio_(std::make_unique<Asio>()),
       came_round_(shared.clock.steady()),
       date_(http_date(shared.clock.now())),
+      random_(random_seed()),
       body_bytes_max_(shared.options.bodies_bytes_max / static_cast<size_t>(std::max(1, shared.options.threads))),
       unread_bytes_max_(shared.options.unread_bytes_max / static_cast<size_t>(std::max(1, shared.options.threads))) {
-  mailbox_->loop.with([this](Loop*& loop) { loop = this; });
+  mailbox_->with([this](Mail& mail) { mail.loop = this; });
   for (const Route& route : shared.router.routes())
     meters_.emplace_back(shared.metrics, std::string(to_string(route.method)) + " " + route.pattern);
   meters_.emplace_back(shared.metrics, "none");
@@ -149,8 +154,8 @@ void Loop::watch(uint64_t offset) {
   if (offset >= watched_) return;
   watched_ = offset;
   shared_.progress.when(offset, [mailbox = mailbox_] {
-    mailbox->loop.with([](Loop* loop) {
-      if (loop) asio::post(loop->io(), [loop] { loop->look_at_visible(); });
+    mailbox->with([](const Mail& mail) {
+      if (mail.loop) asio::post(mail.loop->io(), [loop = mail.loop] { loop->look_at_visible(); });
     });
   });
 }
@@ -163,6 +168,44 @@ void Loop::look_at_visible() {
     connection->became_visible();
   }
   if (!waiting_.empty()) watch(waiting_.begin()->first);
+}
+
+// However many are woken, and how often, the loop hears of it once.
+std::function<void()> Loop::wake_of(WakerPtr waker) const {
+  return [mailbox = mailbox_, waker = std::move(waker)] {
+    if (waker->woken.exchange(true)) return;
+    mailbox->with([&](Mail& mail) {
+      if (!mail.loop) return;
+      mail.woken.push_back(waker);
+      if (!std::exchange(mail.opening, true))
+        asio::post(mail.loop->io(), [loop = mail.loop] { loop->look_at_woken(); });
+    });
+  };
+}
+
+void Loop::look_at_woken() {
+  if (turns_.empty()) {
+    mailbox_->with([this](Mail& mail) { turns_.swap(mail.woken); });
+    std::ranges::reverse(turns_);
+  }
+  for (size_t turn = 0; turn < turns_max && !turns_.empty(); ++turn) {
+    const WakerPtr waker = std::move(turns_.back());
+    turns_.pop_back();
+    waker->woken = false;  // before it is told: what happens from now on wakes it again
+    if (waker->connection) ConnectionPtr(waker->connection->shared_from_this())->woken();
+  }
+  mailbox_->with([this](Mail& mail) {
+    mail.opening = !turns_.empty() || !mail.woken.empty();
+    if (mail.opening) asio::post(io(), [this] { look_at_woken(); });
+  });
+}
+
+void Loop::no_more_wakeups() {
+  std::vector<WakerPtr> woken;
+  mailbox_->with([&](Mail& mail) {
+    mail.loop = nullptr;
+    mail.woken.swap(woken);  // they hold the mailbox
+  });
 }
 
 bool Loop::take_body_bytes(size_t bytes) {
@@ -181,7 +224,7 @@ void Loop::keep_unread(Connection& reader, size_t bytes) {
       if (!slowest || connection->unread_since() < slowest->unread_since()) slowest = connection.get();
     }
     if (!slowest) return;
-    slowest->close();
+    slowest->cut_slow();
   }
 }
 

@@ -8,6 +8,7 @@
 #include <map>
 
 #include "base/guarded.h"
+#include "base/random.h"
 #include "serve/asio.h"
 #include "serve/conversation.h"
 #include "serve/server.h"
@@ -33,6 +34,8 @@ struct Shared {
   std::atomic<size_t> connections{0};
   std::atomic<size_t> refusals{0};
   std::atomic<size_t> pool_requests{0};
+  const LiveMeter sse_meter;
+  const LiveMeter websocket_meter;
   const std::unique_ptr<boost::asio::thread_pool> pool;
 };
 
@@ -51,6 +54,13 @@ class RouteMeter {
 
 class Connection;
 using ConnectionPtr = std::shared_ptr<Connection>;  // shared: each operation under way on its socket keeps it alive
+
+// What a stream holds to ask for its turn; it may do so after the connection, and after the loop.
+struct Waker {
+  std::atomic<bool> woken{false};
+  Connection* connection = nullptr;  // in the loop's thread; null when it is closed
+};
+using WakerPtr = std::shared_ptr<Waker>;  // shared: by the connection, the stream's wake and the loop's list
 
 // One thread, its connections, its commits.
 class Loop {
@@ -77,20 +87,25 @@ class Loop {
   void keep_unread(Connection& reader, size_t bytes);
   void forget_unread(size_t bytes) { unread_bytes_ -= bytes; }
   void count(const Route* route, int status, Moment began);
-  void no_more_wakeups() {
-    mailbox_->loop.with([](Loop*& loop) { loop = nullptr; });
-  }
+  std::function<void()> wake_of(WakerPtr waker) const;  // to be called from any thread
+  uint64_t random() { return random_.next(); }
+  void no_more_wakeups();  // from the thread that ends the server
 
  private:
   // Where the subscriber's thread knocks; it may do so after the loop is gone.
-  struct Mailbox {
-    Guarded<Loop*> loop;
+  struct Mail {
+    Loop* loop = nullptr;
+    std::vector<WakerPtr> woken;
+    bool opening = false;  // a look_at_woken() is under way
   };
+  using Mailbox = Guarded<Mail>;
+  static constexpr size_t turns_max = 64;  // of streams, before others of the loop have theirs
   static constexpr uint64_t nothing_watched = std::numeric_limits<uint64_t>::max();
 
   void commit();
   void watch(uint64_t offset);
   void look_at_visible();
+  void look_at_woken();
   void sweep_later();
   void sweep();
   void leave_when_empty();
@@ -106,7 +121,9 @@ class Loop {
   std::vector<ConnectionPtr> releasing_;
   Waiters waiting_;
   uint64_t watched_ = nothing_watched;  // the lowest offset that a call of Progress is under way for
-  std::shared_ptr<Mailbox> mailbox_ = std::make_shared<Mailbox>();  // shared with callbacks that Progress keeps
+  std::shared_ptr<Mailbox> mailbox_ = std::make_shared<Mailbox>();  // shared with callbacks that others keep
+  std::vector<WakerPtr> turns_;  // those who are to have their turn, the last one first
+  Random random_;
   const size_t body_bytes_max_;
   size_t body_bytes_ = 0;
   const size_t unread_bytes_max_;
