@@ -194,6 +194,8 @@ std::vector<Setting> http_settings() {
              "a request that takes longer from its first byte to its last is answered 408"),
       number("http.idle_seconds_max", "--http-idle-seconds-max", &Config::http_idle_seconds_max, 1, 86'400,
              "a connection on which nothing is asked for longer is closed"),
+      number("http.heartbeat_seconds", "--http-heartbeat-seconds", &Config::http_heartbeat_seconds, 1, 300,
+             "so often a live stream gives a sign of life and asks whether its viewer may still see it"),
       text("http.cors_origins", "--http-cors-origins", &Config::http_cors_origins, "origins with commas between, or *",
            "pages of these origins may ask this server"),
       text("http.trusted_proxies", "--http-trusted-proxies", &Config::http_trusted_proxies,

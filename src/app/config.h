@@ -32,6 +32,7 @@ struct Config {
   uint64_t tls_handshake_ms_max = 10'000;
   uint64_t http_request_seconds_max = 30;
   uint64_t http_idle_seconds_max = 75;
+  uint64_t http_heartbeat_seconds = 15;
   uint64_t journal_segment_mib = 64;
   uint64_t journal_disk_mib_max = 0;
   uint64_t journal_keep_mib = 1024;

@@ -133,7 +133,8 @@ serve::ServerOptions server_options(const Config& config, serve::Tls* tls) {
           .tls = tls,
           .handshake_ms_max = std::chrono::milliseconds(config.tls_handshake_ms_max),
           .idle_ms_max = std::chrono::seconds(config.http_idle_seconds_max),
-          .request_ms_max = std::chrono::seconds(config.http_request_seconds_max)};
+          .request_ms_max = std::chrono::seconds(config.http_request_seconds_max),
+          .heartbeat_ms = std::chrono::seconds(config.http_heartbeat_seconds)};
 }
 
 // What nobody counts as it happens: measured when /metrics is asked for.

@@ -37,6 +37,7 @@ Conversation::Conversation(const Router& router, const ConversationLimits& limit
 // ---- input
 
 bool Conversation::wants_input() const {
+  if (viewer_) return !sending_ && !closing_ && !cut_ && !peer_finished_;  // only to hear that it leaves
   return may_process() && !peer_finished_ && parser_.state() != RequestParser::State::whole;
 }
 
@@ -45,6 +46,11 @@ std::span<char> Conversation::room() {
   if (input_begin_ > 0) {
     std::memmove(input_.data(), input_.data() + input_begin_, input_end_ - input_begin_);
     input_end_ -= std::exchange(input_begin_, 0);
+  }
+  if (viewer_) {
+    input_.resize(viewer_room_bytes);
+    input_.shrink_to_fit();
+    return input_;
   }
   // A body that comes in whole rooms gets larger ones; a resting conversation keeps little.
   const bool long_body = parser_.body_bytes() >= room_bytes_min;
@@ -60,13 +66,21 @@ std::span<char> Conversation::room() {
 
 void Conversation::received(size_t bytes) {
   input_end_ += bytes;
-  process();
+  if (viewer_)
+    hear();
+  else
+    process();
 }
 
-void Conversation::peer_finished() { peer_finished_ = true; }
+void Conversation::peer_finished() {
+  peer_finished_ = true;
+  if (!viewer_) return;
+  viewer_->end(Ending::left);
+  tell();
+}
 
 bool Conversation::may_process() const {
-  return !sending_ && busy_ == Busy::no && !closing_ && !cut_ && written_.size() < pipeline_max &&
+  return !viewer_ && !sending_ && busy_ == Busy::no && !closing_ && !cut_ && written_.size() < pipeline_max &&
          output_.size() < output_bytes_max;
 }
 
@@ -241,8 +255,10 @@ void Conversation::answered(Reply reply) {
 
 void Conversation::finish(const Route* route, Reply reply) {
   surroundings_.door().dress(parser_.request(), reply);
+  if (reply.stream) dress_stream(reply);
   Written written{.begin = output_.size(), .route = route, .began = request_began_, .status = reply.status};
-  if (draining_ || !parser_.keep_alive())
+  const bool watched = reply.stream && parser_.request().method != Method::head;
+  if (draining_ || watched || !parser_.keep_alive())
     written.after = After::closes;
   else if (parser_.old())
     written.after = After::stays_open_told;
@@ -251,17 +267,19 @@ void Conversation::finish(const Route* route, Reply reply) {
 
   write_reply(output_, reply, surroundings_.date(), written.after, written.with_body);
   written.end = output_.size();
-  closing_ = written.after == After::closes;
+  closing_ = written.after == After::closes && !watched;
   if (written.held) {
     if (held_++ == 0) surroundings_.hold();
   } else {
     surroundings_.count(route, reply.status, request_began_);
   }
   written_.push_back(written);
+  if (watched) watch(std::move(reply.stream));
 
   parser_.next();
   admitted_ = false;
   surroundings_.give_body_bytes(std::exchange(body_bytes_taken_, 0));
+  if (viewer_ && held_ == 0) begin_viewing();
 }
 
 void Conversation::finish_badly(const Problem& problem) { finish_for_good(nullptr, reply_of(problem)); }
@@ -282,10 +300,12 @@ void Conversation::refuse(int status, std::string_view detail) {
 
 void Conversation::committed(Committed committed) {
   if (committed == Committed::no) forget_held();
+  const bool viewer_waits = viewer_ && !viewer_->begun();
   for (Written& written : written_) {
     if (std::exchange(written.held, false)) surroundings_.count(written.route, written.status, written.began);
   }
   held_ = 0;
+  if (viewer_waits && viewer_) begin_viewing();
 }
 
 void Conversation::forget_held() {
@@ -302,6 +322,56 @@ void Conversation::forget_held() {
     written.begin = begin;
     written.end = output_.size();
   }
+  if (!viewer_ || !written_.back().held) return;
+  viewer_.reset();  // its reply is a 503 now
+  closing_ = true;
+}
+
+// ---- streams
+
+void Conversation::dress_stream(Reply& reply) const {
+  reply.content_type = "text/event-stream";
+  reply.headers.emplace_back("Cache-Control", "no-store");
+  reply.headers.emplace_back("X-Accel-Buffering", "no");  // a proxy that would collect the events is not to
+  if (!parser_.old()) reply.headers.emplace_back("Transfer-Encoding", "chunked");
+}
+
+void Conversation::watch(std::shared_ptr<Stream> stream) {
+  // Those who lost their server at one moment do not come back in one moment.
+  const auto usual = static_cast<uint64_t>(limits_.retry_ms.count());
+  const std::chrono::milliseconds retry(usual / 2 + surroundings_.random() % (usual + 1));
+  viewer_ = std::make_unique<Viewer>(
+      std::move(stream), make_sse(parser_.old() ? Framing::to_the_end : Framing::chunked, retry),
+      surroundings_.door().pass(parser_.request()), surroundings_.live_meter(Transport::sse));
+}
+
+// What came behind the request is the viewer's word, no request.
+void Conversation::begin_viewing() {
+  viewer_->begin(surroundings_.waker(), surroundings_.now());
+  if (draining_) viewer_->end(Ending::drained);
+  hear();
+  parser_.rest();
+}
+
+void Conversation::hear() {
+  viewer_->hear(std::string_view(input_).substr(input_begin_, input_end_ - input_begin_));
+  input_begin_ = input_end_ = 0;
+  tell();
+}
+
+void Conversation::woken() {
+  if (!viewer_) return;
+  viewer_->woken();
+  tell();
+}
+
+void Conversation::tell() {
+  if (!viewer_->begun()) return;
+  closing_ = viewer_->ended();
+  if (sending_) return;  // sent() comes back to it
+  if (output_.size() < Stream::take_bytes_max) viewer_->take();
+  viewer_->flush(output_);
+  closing_ = viewer_->ended();
 }
 
 // ---- output
@@ -317,13 +387,16 @@ void Conversation::progressed() { phase_began_ = surroundings_.now(); }
 
 void Conversation::sent() {
   sending_ = false;
-  if (output_.capacity() > output_keep_bytes)
+  if (output_.capacity() > (viewer_ ? viewer_keep_bytes : output_keep_bytes))
     output_ = {};
   else
     output_.clear();
   written_.clear();
   phase_began_ = surroundings_.now();
-  process();
+  if (viewer_)
+    viewer_->flush(output_);
+  else
+    process();
 }
 
 // ---- time and the end
@@ -336,7 +409,11 @@ void Conversation::sweep() {
   if (cut_) return;
   const Moment now = surroundings_.now();
   const auto phase = now - phase_began_;
-  if (sending_) {
+  if (viewer_ && viewer_->begun()) {
+    viewer_->look(now, sending_ ? now : phase_began_, limits_.heartbeat_ms);
+    tell();
+    if (sending_ && phase > limits_.write_ms_max) cut_slow();
+  } else if (sending_) {
     cut_ = phase > limits_.write_ms_max;
   } else if (busy_ == Busy::waits_visible) {
     if (phase <= limits_.read_wait_ms_max) return;
@@ -356,12 +433,23 @@ void Conversation::sweep() {
   }
 }
 
+void Conversation::cut_slow() {
+  cut_ = true;
+  if (viewer_) viewer_->end(Ending::slow);
+}
+
 void Conversation::drain() {
   draining_ = true;
-  if (resting()) closing_ = true;
+  if (viewer_ && viewer_->begun()) {
+    viewer_->end(Ending::drained);
+    tell();
+  } else if (resting()) {
+    closing_ = true;
+  }
 }
 
 void Conversation::abandon() {
+  viewer_.reset();
   surroundings_.forget_wait();
   surroundings_.give_body_bytes(std::exchange(body_bytes_taken_, 0));
 }

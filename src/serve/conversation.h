@@ -6,10 +6,10 @@
 // Threads:  one at a time; only the handler of a pooled request runs elsewhere, and nothing else happens until answered().
 // Failure:  what is not HTTP is answered once, then the connection ends.
 // Limits:   pipeline_max replies and output_bytes_max bytes wait at most (then input rests), request_ms_max, idle_ms_max,
-//           write_ms_max, read_wait_ms_max.
+//           write_ms_max, read_wait_ms_max. Behind a stream nothing is answered; heard_bytes_max of what its viewer sends.
 #pragma once
 
-#include <chrono>
+#include <memory>
 #include <span>
 #include <string>
 #include <string_view>
@@ -19,38 +19,10 @@
 #include "serve/parser.h"
 #include "serve/reply_text.h"
 #include "serve/router.h"
+#include "serve/surroundings.h"
+#include "serve/viewer.h"
 
 namespace waybill::serve {
-
-using Moment = std::chrono::steady_clock::time_point;
-
-struct ConversationLimits {
-  ParserLimits parser;
-  size_t inline_body_bytes_max = 64 << 10;  // a larger body of a Where::by_body route is for the pool
-  std::chrono::milliseconds idle_ms_max{75'000};  // between two requests: closed
-  std::chrono::milliseconds request_ms_max{30'000};  // from a request's first byte to its last: 408
-  std::chrono::milliseconds write_ms_max{30'000};  // without the client taking anything: cut
-  std::chrono::milliseconds read_wait_ms_max{2'000};  // for the store to show what is durable: 503
-};
-
-// What a conversation needs of the loop that it lives in.
-class Surroundings {
- public:
-  virtual ~Surroundings() = default;
-  virtual Moment now() const = 0;
-  virtual std::string_view date() const = 0;
-  virtual uint64_t durable_end() const = 0;
-  virtual uint64_t visible() const = 0;
-  virtual void hold() = 0;  // committed() follows
-  virtual void wait_visible(uint64_t offset) = 0;  // became_visible() follows, unless forget_wait() comes first
-  virtual void forget_wait() = 0;
-  virtual bool run_in_pool(const Route& route) = 0;  // answered() follows; false: the pool is full
-  virtual bool take_body_bytes(size_t bytes) = 0;  // false: too much is held in memory
-  virtual void give_body_bytes(size_t bytes) = 0;
-  virtual void count(const Route* route, int status, Moment began) = 0;
-  virtual Door& door() = 0;
-  virtual std::string_view address() const = 0;  // the peer's
-};
 
 // Runs a handler; an exception that escapes it (memory) becomes a 500.
 Reply run_handler(const Route& route, const Request& request);
@@ -62,6 +34,8 @@ class Conversation {
   static constexpr size_t pipeline_max = 128;
   static constexpr size_t output_bytes_max = 256 << 10;
   static constexpr size_t output_keep_bytes = 16 << 10;  // of a resting conversation
+  static constexpr size_t viewer_keep_bytes = 1 << 10;  // of output; there are many who watch
+  static constexpr size_t viewer_room_bytes = 512;
   static constexpr size_t room_bytes_min = 4 << 10;
   static constexpr size_t room_bytes_max = 64 << 10;
 
@@ -81,9 +55,11 @@ class Conversation {
   void committed(Committed committed);
   void became_visible();
   void answered(Reply reply);
+  void woken();  // the stream asked for a turn
   const Request& request() const { return parser_.request(); }
 
   void sweep();  // looks at the time
+  void cut_slow();  // it takes nothing, and others need the room
   void drain();  // takes no further request than the one it has
   void abandon();  // the connection is gone; nothing may be called after it but the destructor
   bool over() const;  // nothing more to read or to send
@@ -120,6 +96,12 @@ class Conversation {
   void finish_for_good(const Route* route, Reply reply);  // the rest of what comes is not read
   void forget_held();
 
+  void dress_stream(Reply& reply) const;
+  void watch(std::shared_ptr<Stream> stream);
+  void begin_viewing();
+  void hear();
+  void tell();
+
   const Router& router_;
   const ConversationLimits& limits_;
   Surroundings& surroundings_;
@@ -129,6 +111,7 @@ class Conversation {
   size_t input_end_ = 0;
   std::string output_;
   std::vector<Written> written_;
+  std::unique_ptr<Viewer> viewer_;  // where a stream was asked for; its reply is the last
   size_t held_ = 0;
   size_t body_bytes_taken_ = 0;
   const Route* route_ = nullptr;  // of the request that waits or runs

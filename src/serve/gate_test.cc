@@ -63,8 +63,8 @@ class GateTest : public testing::Test {
     return refused ? refused->status : 0;
   }
   int bearing(const std::string& token, Act act) {
-    const std::string value = "Bearer " + token;
-    return knock(act, {{"Authorization", value}});
+    authorization_ = "Bearer " + token;
+    return knock(act, {{"Authorization", authorization_}});
   }
   std::string said() {
     audit_->flush();
@@ -80,6 +80,7 @@ class GateTest : public testing::Test {
   std::unique_ptr<store::Store> store_;
   std::unique_ptr<Audit> audit_;
   std::unique_ptr<Door> gate_;
+  std::string authorization_;
   std::vector<Header> headers_;
   Request request_;
   Reply reply_;
@@ -132,6 +133,30 @@ TEST_F(GateTest, phones_may_send_the_token_as_password_or_in_the_query) {
   EXPECT_EQ(knock(Act::write, {}, "a=b&token=" + token), 0);
   EXPECT_EQ(knock(Act::write, {{"authorization", "Basic bm9ib2R5OnBhc3N3b3Jk"}}), 401);
   EXPECT_EQ(knock(Act::write, {{"authorization", "Basic ???"}}), 401);
+}
+
+TEST_F(GateTest, a_pass_holds_for_as_long_as_its_credential) {
+  const Issued token = issued(Role::op, "eve");
+  ASSERT_EQ(bearing(token.secret, Act::read), 0);
+  const auto pass = gate_->pass(request_);
+  request_ = {};  // it outlives the request
+  EXPECT_TRUE(pass());
+  keep(take_back(Grant::Kind::token, token.grant.id, admin, clock_.now()));
+  clock_.advance(seconds(1));
+  EXPECT_FALSE(pass());
+
+  ASSERT_EQ(bearing(issued(Role::op, "ann", clock_.now() + hours(1)).secret, Act::read), 0);
+  const auto expiring = gate_->pass(request_);
+  clock_.advance(hours(1) - seconds(1));
+  EXPECT_TRUE(expiring());
+  clock_.advance(token_clock_skew_max + seconds(1));
+  EXPECT_FALSE(expiring());
+}
+
+TEST_F(GateTest, a_pass_holds_always_where_nobody_is_asked_for_a_credential) {
+  gate_ = make_gate(nullptr, *store_, *audit_, clock_, *metrics_, {});
+  ASSERT_EQ(knock(Act::read, {}), 0);
+  EXPECT_TRUE(gate_->pass(request_)());
 }
 
 TEST_F(GateTest, a_token_that_was_taken_back_is_refused_within_a_second) {

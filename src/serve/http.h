@@ -88,6 +88,8 @@ class Door {
   // OPTIONS of a path that has these methods.
   virtual Reply preflight(const Request& request, std::string_view allow) = 0;
   virtual void dress(const Request& request, Reply& reply) = 0;
+  // Of a request that was admitted: what can be asked later, whether its credential still holds. Not after the door's end.
+  virtual std::function<bool()> pass(const Request& request) = 0;
 };
 
 // "%C3%A9" to its bytes; a % without two digits is kept as it is.

@@ -265,4 +265,13 @@ void RequestParser::next() {
   request_.who.reset();
 }
 
+void RequestParser::rest() {
+  next();
+  beast_.reset();
+  text_ = body_ = {};
+  fields_ = {};
+  headers_ = {};
+  request_ = {};
+}
+
 }  // namespace waybill::serve

@@ -45,6 +45,7 @@ class RequestParser {
   const Problem& refusal() const { return refusal_; }
 
   void next();  // forget this request, be ready for the next
+  void rest();  // forget all; nothing is fed any more
 
   static constexpr size_t body_keep_bytes = 16 << 10;
 

@@ -37,8 +37,10 @@ void write_reply(std::string& into, const Reply& reply, std::string_view date, A
   if (!bodiless) {
     into += "\r\nContent-Type: ";
     into += reply.content_type;
-    into += "\r\nContent-Length: ";
-    append_number(into, reply.body.size());
+    if (!reply.stream) {
+      into += "\r\nContent-Length: ";
+      append_number(into, reply.body.size());
+    }
   }
   for (const auto& [name, value] : reply.headers) {
     into += "\r\n";

@@ -47,6 +47,8 @@ struct ServerOptions {
   std::chrono::milliseconds request_ms_max{30'000};
   std::chrono::milliseconds write_ms_max{30'000};
   std::chrono::milliseconds read_wait_ms_max{2'000};
+  std::chrono::milliseconds heartbeat_ms{15'000};  // of streams, as retry_ms: see surroundings.h
+  std::chrono::milliseconds retry_ms{2'000};
   std::chrono::milliseconds linger_ms_max{2'000};  // after a last reply: so that the client reads it before the reset
   std::chrono::milliseconds sweep_every{200};  // how exact these times are
 };

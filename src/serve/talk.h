@@ -2,35 +2,12 @@
 #pragma once
 
 #include <algorithm>
-#include <functional>
-#include <string>
-#include <vector>
 
 #include "base/check.h"
 #include "serve/conversation.h"
+#include "serve/talk_partners.h"
 
 namespace waybill::serve {
-
-// Handlers that note what they were asked. /held waits for the disk, /seen for the store, /pooled runs in the pool.
-struct Asked {
-  Method method = Method::other;
-  std::string path;
-  std::string body;
-  bool operator==(const Asked&) const = default;
-};
-
-inline constexpr size_t reply_bytes_max = 4 << 10;  // of these handlers and of a problem
-
-// Lets everybody in but to /shut.
-class TestDoor final : public Door {
- public:
-  std::optional<Reply> admit(const Route& route, Request&) override {
-    if (route.pattern != "/shut") return std::nullopt;
-    return Reply{.status = 401, .body = {}};
-  }
-  Reply preflight(const Request&, std::string_view) override { return {.status = 204, .body = {}}; }
-  void dress(const Request&, Reply&) override {}
-};
 
 class Talk final : public Surroundings {
  public:
@@ -60,6 +37,13 @@ class Talk final : public Surroundings {
   void count(const Route*, int status, Moment) override { counted.push_back(status); }
   Door& door() override { return the_door; }
   std::string_view address() const override { return "192.0.2.1"; }
+  std::function<void()> waker() override {
+    return [this] { wakes = true; };
+  }
+  const LiveMeter& live_meter(Transport transport) override {
+    return transport == Transport::sse ? sse_meter : websocket_meter;
+  }
+  uint64_t random() override { return 500; }
 
   // As many bytes as are wanted now; how many that was.
   size_t offer(std::string_view bytes) {
@@ -75,6 +59,8 @@ class Talk final : public Surroundings {
     if (pooled) {
       const Route* const route = std::exchange(pooled, nullptr);
       conversation.answered(run_handler(*route, conversation.request()));
+    } else if (std::exchange(wakes, false)) {
+      conversation.woken();
     } else if (waits_for > 0) {
       seen = std::max(seen, std::exchange(waits_for, 0));
       conversation.became_visible();
@@ -112,11 +98,16 @@ class Talk final : public Surroundings {
   uint64_t seen = 1;
   uint64_t waits_for = 0;
   bool held = false;
+  bool wakes = false;
   const Route* pooled = nullptr;
   size_t body_bytes = 0;
   size_t body_bytes_max = 1 << 30;
+  std::unique_ptr<Metrics> metrics = make_metrics();
+  const LiveMeter sse_meter{*metrics, Transport::sse};
+  const LiveMeter websocket_meter{*metrics, Transport::websocket};
   std::vector<int> counted;
   std::vector<Asked> asked;
+  std::shared_ptr<FakeStream::Told> live = std::make_shared<FakeStream::Told>();
   std::string said;
   const ConversationLimits limits;
   const Router router;
@@ -133,12 +124,24 @@ class Talk final : public Surroundings {
       reply.after = ++appended;
       return reply;
     };
+    const auto stream = [this, note](const Request& request) {
+      Reply reply = note(request);
+      reply.stream = std::make_shared<FakeStream>(live);
+      return reply;
+    };
+    const auto held_stream = [this, stream](const Request& request) {
+      Reply reply = stream(request);
+      reply.after = ++appended;
+      return reply;
+    };
     return {{.method = Method::get, .pattern = "/plain", .handler = note},
             {.method = Method::post, .pattern = "/held", .handler = append, .where = Where::by_body},
             {.method = Method::get, .pattern = "/seen", .handler = note, .needs = Needs::visible},
             {.method = Method::post, .pattern = "/pooled", .handler = append, .where = Where::pool},
             {.method = Method::post, .pattern = "/shut", .handler = append},
-            {.method = Method::get, .pattern = "/of/{id}", .handler = note}};
+            {.method = Method::get, .pattern = "/of/{id}", .handler = note},
+            {.method = Method::get, .pattern = "/live", .handler = stream},
+            {.method = Method::get, .pattern = "/live/held", .handler = held_stream, .where = Where::pool}};
   }
 };
 

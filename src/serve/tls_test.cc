@@ -15,6 +15,8 @@
 #include <filesystem>
 #include <functional>
 
+#include "serve/certificate_for_tests.h"
+
 namespace waybill::serve {
 namespace {
 
@@ -27,12 +29,6 @@ struct Free {
 using Context = std::unique_ptr<SSL_CTX, Free<SSL_CTX_free>>;
 using Session = std::unique_ptr<SSL, Free<SSL_free>>;
 
-// A certificate that its own key signed, as PEM, and the key.
-struct Pair {
-  std::string certificate;
-  std::string key;
-};
-
 std::string pem(const std::function<int(BIO*)>& write) {
   std::unique_ptr<BIO, Free<BIO_free_all>> memory(BIO_new(BIO_s_mem()));
   EXPECT_EQ(write(memory.get()), 1);
@@ -40,6 +36,8 @@ std::string pem(const std::function<int(BIO*)>& write) {
   const long size = BIO_get_mem_data(memory.get(), &data);
   return {data, static_cast<size_t>(size)};
 }
+
+}  // namespace
 
 Pair make_pair_of(long serial, time_t ends_s) {
   std::unique_ptr<EVP_PKEY, Free<EVP_PKEY_free>> key(EVP_EC_gen("P-256"));
@@ -56,6 +54,8 @@ Pair make_pair_of(long serial, time_t ends_s) {
           .key = pem(
               [&](BIO* to) { return PEM_write_bio_PrivateKey(to, key.get(), nullptr, nullptr, 0, nullptr, nullptr); })};
 }
+
+namespace {
 
 // A client that does not look at who it talks to.
 class Client {

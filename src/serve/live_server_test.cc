@@ -1,0 +1,247 @@
+// Streams over real sockets: many who watch, one that does not read, the server's end. Without sockets: stream_test.cc.
+#include <gtest/gtest.h>
+#include <sys/socket.h>
+
+#include <atomic>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/read_until.hpp>
+#include <boost/asio/write.hpp>
+#include <map>
+#include <thread>
+
+#include "base/guarded.h"
+#include "serve/live_meter.h"
+#include "serve/server.h"
+#include "serve/talk_partners.h"
+
+namespace waybill::serve {
+namespace {
+
+namespace asio = boost::asio;
+using asio::ip::tcp;
+using std::chrono::milliseconds;
+
+// What is watched: the newest number. Viewers that are late miss numbers; none goes back.
+class Board {
+ public:
+  void post(uint64_t number) {
+    std::vector<std::function<void()>> wakes;
+    state_.with([&](State& state) {
+      state.newest = number;
+      for (const auto& [viewer, wake] : state.viewers) wakes.push_back(wake);
+    });
+    for (const auto& wake : wakes) wake();
+  }
+  size_t viewers() const {
+    return state_.with([](const State& state) { return state.viewers.size(); });
+  }
+  std::function<void()> any_wake() {
+    return state_.with([](const State& state) { return state.viewers.begin()->second; });
+  }
+  std::shared_ptr<Stream> watch(size_t event_bytes) { return std::make_shared<Watching>(*this, event_bytes); }
+
+ private:
+  class Watching final : public Stream {
+   public:
+    Watching(Board& board, size_t event_bytes) : board_(board), event_bytes_(event_bytes) {}
+    ~Watching() override {
+      board_.state_.with([this](State& state) { state.viewers.erase(this); });
+    }
+    void begin(std::function<void()> wake) override {
+      board_.state_.with([&](State& state) { state.viewers[this] = std::move(wake); });
+    }
+    Next take(EventSink& sink) override {
+      const uint64_t newest = board_.state_.with([](const State& state) { return state.newest; });
+      if (newest == told_) return Next::waits;
+      told_ = newest;
+      const std::string number = std::to_string(newest);
+      sink.event(number, "number", "{\"n\":" + number + ",\"pad\":\"" + std::string(event_bytes_, '.') + "\"}");
+      return Next::waits;
+    }
+    bool welcome() override { return true; }
+
+   private:
+    Board& board_;
+    const size_t event_bytes_;
+    uint64_t told_ = 0;
+  };
+  struct State {
+    uint64_t newest = 0;
+    std::map<const Watching*, std::function<void()>> viewers;
+  };
+  Guarded<State> state_;
+};
+
+// GET /live watches the board, /live/long with events of 64 KiB; /plain answers at once.
+class LiveServer : public testing::Test {
+ protected:
+  void open(ServerOptions options = {}) {
+    options.port = 0;
+    options.sweep_every = milliseconds(2);
+    const auto live = [this](size_t event_bytes) {
+      return [this, event_bytes](const Request&) { return Reply{.body = {}, .stream = board_.watch(event_bytes)}; };
+    };
+    std::vector<Route> routes{
+        {.method = Method::get, .pattern = "/live", .handler = live(0)},
+        {.method = Method::get, .pattern = "/live/pooled", .handler = live(0), .where = Where::pool},
+        {.method = Method::get, .pattern = "/live/long", .handler = live(64 << 10)},
+        {.method = Method::get, .pattern = "/plain", .handler = [](const Request&) { return Reply{.body = "ok"}; }}};
+    auto opened = open_server(std::move(options), std::move(routes), door_,
+                              {.commit = [] { return Result<void>(); },
+                               .durable_end = [] { return uint64_t{0}; },
+                               .on_failure = [](const Error&) {}},
+                              progress_, *metrics_, clock_);
+    ASSERT_TRUE(opened) << opened.error().message;
+    server_ = std::move(*opened);
+    server_->start();
+  }
+  void TearDown() override {
+    if (server_) server_->stop(std::chrono::seconds(1));
+    server_.reset();
+    EXPECT_EQ(board_.viewers(), 0u) << "every stream ends with its connection";
+  }
+
+  tcp::socket connect() {
+    tcp::socket socket(io_);
+    socket.connect({asio::ip::address_v4::loopback(), server_->port()});
+    return socket;
+  }
+  static void send(tcp::socket& socket, std::string_view text) { asio::write(socket, asio::buffer(text)); }
+  tcp::socket watch(const std::string& path = "/live") {
+    tcp::socket socket = connect();
+    send(socket, "GET " + path + " HTTP/1.1\r\nHost: x\r\n\r\n");
+    return socket;
+  }
+  // Up to this text and with it; all that came where the connection ended before.
+  static std::string read_until(tcp::socket& socket, std::string_view text) {
+    std::string said;
+    std::array<char, 4096> some;
+    boost::system::error_code error;
+    while (said.find(text) == std::string::npos) {
+      const size_t bytes = socket.read_some(asio::buffer(some), error);
+      said.append(some.data(), bytes);
+      if (error) return said + "<end>";
+    }
+    return said;
+  }
+  static std::string rest_of(tcp::socket& socket) { return read_until(socket, std::string_view("\0", 1)); }
+  // Comes true; where the server is broken the test stands still, and who runs it ends it.
+  static void wait_until(const std::function<bool()>& so) {
+    while (!so()) std::this_thread::yield();
+  }
+  void wait_for_viewers(size_t count) {
+    wait_until([&] { return board_.viewers() == count; });
+  }
+  uint64_t ended(Transport transport, Ending why) {
+    return LiveMeter(*metrics_, transport).ended[static_cast<size_t>(why)]->value();
+  }
+
+  ManualClock clock_{at_us(1'800'000'000'000'000)};
+  std::unique_ptr<Metrics> metrics_ = make_metrics();
+  ingest::Progress progress_;
+  TestDoor door_;
+  Board board_;
+  asio::io_context io_;
+  std::unique_ptr<Server> server_;
+};
+
+TEST_F(LiveServer, tells_a_viewer_what_happens_as_it_happens) {
+  open();
+  for (const char* path : {"/live", "/live/pooled"}) {
+    tcp::socket viewer = watch(path);
+    EXPECT_NE(read_until(viewer, "retry: ").find("200 OK"), std::string::npos);
+    wait_for_viewers(1);
+    for (const uint64_t number : {7, 8, 9}) {
+      board_.post(number);
+      EXPECT_NE(read_until(viewer, "\n\n").find("data: {\"n\":" + std::to_string(number)), std::string::npos);
+    }
+    viewer.close();
+    wait_for_viewers(0);
+  }
+  EXPECT_EQ(ended(Transport::sse, Ending::left), 2u);
+}
+
+TEST_F(LiveServer, wakes_a_thousand_viewers_at_once_from_several_threads) {
+  open({.threads = 2});
+  constexpr size_t count = 1000;
+  std::vector<tcp::socket> viewers;
+  for (size_t i = 0; i < count; ++i) viewers.push_back(watch());
+  wait_for_viewers(count);
+  constexpr uint64_t last = 400;
+  {
+    std::atomic<uint64_t> number{0};
+    const auto post = [&] {
+      for (uint64_t next = ++number; next < last; next = ++number) board_.post(next);
+    };
+    std::jthread one(post);
+    std::jthread other(post);
+  }
+  board_.post(last);
+  for (tcp::socket& viewer : viewers)
+    ASSERT_NE(read_until(viewer, "data: {\"n\":400,").find("event: number"), std::string::npos);
+  EXPECT_EQ(LiveMeter(*metrics_, Transport::sse).viewers.value(), count);
+}
+
+TEST_F(LiveServer, keeps_little_for_a_client_that_never_reads_cuts_it_and_serves_the_others) {
+  open({.unread_bytes_max = 64 << 20});
+  tcp::socket deaf = connect();
+  deaf.set_option(tcp::socket::receive_buffer_size(16 << 10));
+  send(deaf, "GET /live/long HTTP/1.1\r\nHost: x\r\n\r\n");
+  tcp::socket good = watch();
+  wait_for_viewers(2);
+  LiveMeter meter(*metrics_, Transport::sse);
+  for (uint64_t number = 1; number <= 2000; ++number) {
+    board_.post(number);
+    read_until(good, "data: {\"n\":" + std::to_string(number) + ',');
+  }
+  EXPECT_LT(meter.events.value(), 2000 + 200) << "what does not leave is not taken";
+  clock_.advance(std::chrono::seconds(30) + milliseconds(1));
+  wait_for_viewers(1);
+  EXPECT_EQ(ended(Transport::sse, Ending::slow), 1u);
+  board_.post(3000);
+  read_until(good, "data: {\"n\":3000,");
+}
+
+TEST_F(LiveServer, ends_every_stream_in_order_when_it_stops) {
+  open({.threads = 2});
+  std::vector<tcp::socket> viewers;
+  for (int i = 0; i < 20; ++i) viewers.push_back(watch());
+  wait_for_viewers(20);
+  std::jthread stopping([&] { server_->stop(std::chrono::seconds(1)); });
+  for (tcp::socket& viewer : viewers) {
+    EXPECT_TRUE(rest_of(viewer).ends_with("\r\n0\r\n\r\n<end>"));
+    viewer.close();
+  }
+  stopping.join();
+  EXPECT_EQ(ended(Transport::sse, Ending::drained), 20u);
+}
+
+TEST_F(LiveServer, ends_a_stream_within_a_heartbeat_when_its_credential_is_taken_back) {
+  open();
+  tcp::socket viewer = watch();
+  wait_for_viewers(1);
+  door_.holds = false;
+  clock_.advance(std::chrono::seconds(15));
+  EXPECT_TRUE(rest_of(viewer).ends_with("\r\n0\r\n\r\n<end>"));
+  EXPECT_EQ(ended(Transport::sse, Ending::unwelcome), 1u);
+}
+
+TEST_F(LiveServer, may_be_woken_when_the_viewer_and_the_server_are_gone) {
+  open();
+  std::function<void()> wake;
+  {
+    tcp::socket viewer = watch();
+    wait_for_viewers(1);
+    wake = board_.any_wake();
+  }
+  wait_for_viewers(0);
+  wake();
+  server_->stop(std::chrono::seconds(1));
+  wake();
+  server_.reset();
+  wake();
+}
+
+}  // namespace
+}  // namespace waybill::serve
