@@ -49,9 +49,9 @@ class Sources {
 using SourcesPtr = std::shared_ptr<const Sources>;  // shared by the routes' handlers and the streams that they make
 
 // A stream over one ring: first what the handler found, then what happens.
-class Viewer : public Stream {
+class RingStream : public Stream {
  public:
-  ~Viewer() override {
+  ~RingStream() override {
     if (joined_) watch_.ring().leave(*joined_);
   }
   void begin(std::function<void()> wake) override { joined_ = watch_.ring().join(std::move(wake)); }
@@ -65,7 +65,8 @@ class Viewer : public Stream {
   void first(Ready ready) { first_.push_back(std::move(ready)); }
 
  protected:
-  Viewer(SourcesPtr sources, std::string name) : sources_(std::move(sources)), watch_(sources_->live, std::move(name)) {
+  RingStream(SourcesPtr sources, std::string name)
+      : sources_(std::move(sources)), watch_(sources_->live, std::move(name)) {
     begin_here();
   }
 
@@ -103,13 +104,13 @@ class Viewer : public Stream {
 bool moves(const Event& event) { return event.kind == Event::Kind::location || event.kind == Event::Kind::correction; }
 
 // An order or a deliverer, for staff.
-class StaffViewer : public Viewer {
+class StaffStream : public RingStream {
  public:
   // The newest, as one event; nothing where there is none (any more).
   using Snapshot = std::function<Result<std::optional<Ready>>(std::optional<Time>& newest)>;
 
-  StaffViewer(SourcesPtr sources, std::string name, Snapshot snapshot)
-      : Viewer(std::move(sources), std::move(name)), snapshot_(std::move(snapshot)) {}
+  StaffStream(SourcesPtr sources, std::string name, Snapshot snapshot)
+      : RingStream(std::move(sources), std::move(name)), snapshot_(std::move(snapshot)) {}
 
   Next take(EventSink& sink) override {
     if (take_first(sink)) return Next::more;
@@ -146,9 +147,9 @@ class StaffViewer : public Viewer {
 };
 
 // A region, for staff: what is in it, or was until then.
-class RegionViewer : public Viewer {
+class RegionStream : public RingStream {
  public:
-  RegionViewer(SourcesPtr sources, const Box& box) : Viewer(std::move(sources), Live::of_all()), box_(box) {}
+  RegionStream(SourcesPtr sources, const Box& box) : RingStream(std::move(sources), Live::of_all()), box_(box) {}
 
   Next take(EventSink& sink) override {
     if (take_first(sink)) return Next::more;
@@ -171,10 +172,10 @@ class RegionViewer : public Viewer {
 };
 
 // An order, for its customer: what the privacy rules let it see, made anew with each event.
-class CustomerViewer : public Viewer {
+class CustomerStream : public RingStream {
  public:
-  CustomerViewer(SourcesPtr sources, OrderId order)
-      : Viewer(std::move(sources), Live::of_order(order.text)), order_(std::move(order)) {}
+  CustomerStream(SourcesPtr sources, OrderId order)
+      : RingStream(std::move(sources), Live::of_order(order.text)), order_(std::move(order)) {}
 
   Next take(EventSink& sink) override {
     if (take_first(sink)) return Next::more;
@@ -254,7 +255,7 @@ class LiveRoutes {
     if (!id) return id.error();
     if (of_customer(request)) return customers_order(request, *id);
     const Sources& sources = *sources_;
-    auto viewer = std::make_shared<StaffViewer>(sources_, Live::of_order(*id),
+    auto viewer = std::make_shared<StaffStream>(sources_, Live::of_order(*id),
                                                 [&sources, order = OrderId(*id)](std::optional<Time>& newest) {
                                                   return order_snapshot(sources, order, newest);
                                                 });
@@ -276,7 +277,7 @@ class LiveRoutes {
     const auto id = id_of(request);
     if (!id) return id.error();
     const Sources& sources = *sources_;
-    auto viewer = std::make_shared<StaffViewer>(sources_, Live::of_deliverer(*id),
+    auto viewer = std::make_shared<StaffStream>(sources_, Live::of_deliverer(*id),
                                                 [&sources, who = DelivererId(*id)](std::optional<Time>& newest) {
                                                   return deliverer_snapshot(sources, who, newest);
                                                 });
@@ -300,7 +301,7 @@ class LiveRoutes {
     const auto box = parameters.box("bbox");
     if (parameters.bad()) return *parameters.bad();
     if (!box) return bad_parameter("bbox", "minLongitude,minLatitude,maxLongitude,maxLatitude");
-    auto viewer = std::make_shared<RegionViewer>(sources_, *box);
+    auto viewer = std::make_shared<RegionStream>(sources_, *box);
     const uint64_t from = place_of(request).value_or(0);
     const Time now = sources_->parts.clock.now();
     store::OrdersQuery query;
@@ -352,13 +353,13 @@ class LiveRoutes {
                                   .why = "order " + id});
       return reply_of(Problem{.status = 403, .detail = "this credential is for another order"});
     }
-    auto viewer = std::make_shared<CustomerViewer>(sources_, OrderId(id));
+    auto viewer = std::make_shared<CustomerStream>(sources_, OrderId(id));
     const auto view = sources.parts.store.order(OrderId(id));
     if (!view) return reply_of(view.error());
     if (!*view) return unknown("order", id);
     const auto seen = sources.views.seen_by_customer(**view);
     if (!seen) return seen.error();
-    if (const auto since = CustomerViewer::time_of(last_event_id(request))) {
+    if (const auto since = CustomerStream::time_of(last_event_id(request))) {
       store::TrackQuery query;
       query.order = OrderId(id);
       query.from = std::max(*since + Duration(1), sources.views.trail_begin(**view, *seen));
@@ -369,7 +370,7 @@ class LiveRoutes {
         if (!is_ahead(kept.location)) viewer->first(missed_by_customer(**view, kept));
     }
     viewer->first(
-        {CustomerViewer::id_of(**view), std::string(snapshot_name), sources.views.customers_order(**view, *seen)});
+        {CustomerStream::id_of(**view), std::string(snapshot_name), sources.views.customers_order(**view, *seen)});
     viewer->shows(**view);
     return streaming(std::move(viewer));
   }
@@ -401,7 +402,7 @@ class LiveRoutes {
   }
 
   // What the viewer missed, of the last live_resume_window of the track; the newest live_resume_events_max of it.
-  Result<void> resume(const Request& request, store::TrackQuery query, Time newest, Viewer& viewer) const {
+  Result<void> resume(const Request& request, store::TrackQuery query, Time newest, RingStream& viewer) const {
     const auto from = place_of(request);
     if (!from) return {};
     query.from = newest - live_resume_window;
