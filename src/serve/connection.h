@@ -53,6 +53,7 @@ class Connection final : public Surroundings, public std::enable_shared_from_thi
   std::string_view address() const override { return address_; }
   std::function<void()> waker() override;
   const LiveMeter& live_meter(Transport transport) override;
+  WebSockets& websockets() override { return loop_.websockets(); }
   uint64_t random() override { return loop_.random(); }
 
  private:

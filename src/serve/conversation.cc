@@ -254,27 +254,36 @@ void Conversation::answered(Reply reply) {
 // ---- replies
 
 void Conversation::finish(const Route* route, Reply reply) {
-  surroundings_.door().dress(parser_.request(), reply);
-  if (reply.stream) dress_stream(reply);
+  const Request& request = parser_.request();
+  const bool upgrade = reply.stream && !parser_.old() && asks_for_websocket(request);
+  if (upgrade)
+    if (auto refused = bad_handshake(request)) reply = std::move(*refused);
+  surroundings_.door().dress(request, reply);
   Written written{.begin = output_.size(), .route = route, .began = request_began_, .status = reply.status};
-  const bool watched = reply.stream && parser_.request().method != Method::head;
+  const bool watched = reply.stream && request.method != Method::head;
   if (draining_ || watched || !parser_.keep_alive())
     written.after = After::closes;
   else if (parser_.old())
     written.after = After::stays_open_told;
-  if (parser_.request().method == Method::head) written.with_body = WithBody::no;
+  if (request.method == Method::head) written.with_body = WithBody::no;
   written.held = reply.after && *reply.after > surroundings_.durable_end();
 
-  write_reply(output_, reply, surroundings_.date(), written.after, written.with_body);
+  if (watched && upgrade) {
+    written.status = 101;
+    watch_by_websocket(reply);
+  } else {
+    if (reply.stream) dress_stream(reply);
+    write_reply(output_, reply, surroundings_.date(), written.after, written.with_body);
+    if (watched) watch_by_events(reply);
+  }
   written.end = output_.size();
   closing_ = written.after == After::closes && !watched;
   if (written.held) {
     if (held_++ == 0) surroundings_.hold();
   } else {
-    surroundings_.count(route, reply.status, request_began_);
+    surroundings_.count(route, written.status, request_began_);
   }
   written_.push_back(written);
-  if (watched) watch(std::move(reply.stream));
 
   parser_.next();
   admitted_ = false;
@@ -336,13 +345,23 @@ void Conversation::dress_stream(Reply& reply) const {
   if (!parser_.old()) reply.headers.emplace_back("Transfer-Encoding", "chunked");
 }
 
-void Conversation::watch(std::shared_ptr<Stream> stream) {
+void Conversation::watch_by_events(const Reply& reply) {
   // Those who lost their server at one moment do not come back in one moment.
   const auto usual = static_cast<uint64_t>(limits_.retry_ms.count());
   const std::chrono::milliseconds retry(usual / 2 + surroundings_.random() % (usual + 1));
-  viewer_ = std::make_unique<Viewer>(
-      std::move(stream), make_sse(parser_.old() ? Framing::to_the_end : Framing::chunked, retry),
-      surroundings_.door().pass(parser_.request()), surroundings_.live_meter(Transport::sse));
+  watch(reply, make_sse(parser_.old() ? Framing::to_the_end : Framing::chunked, retry), Transport::sse);
+}
+
+void Conversation::watch_by_websocket(Reply& reply) {
+  reply.headers.emplace_back("Date", surroundings_.date());
+  auto teller = surroundings_.websockets().accept(parser_.request(), std::move(reply.headers));
+  teller->flush(output_);  // its own reply
+  watch(reply, std::move(teller), Transport::websocket);
+}
+
+void Conversation::watch(const Reply& reply, std::unique_ptr<Teller> teller, Transport transport) {
+  viewer_ = std::make_unique<Viewer>(reply.stream, std::move(teller), surroundings_.door().pass(parser_.request()),
+                                     surroundings_.live_meter(transport));
 }
 
 // What came behind the request is the viewer's word, no request.

@@ -97,7 +97,9 @@ class Conversation {
   void forget_held();
 
   void dress_stream(Reply& reply) const;
-  void watch(std::shared_ptr<Stream> stream);
+  void watch_by_events(const Reply& reply);
+  void watch_by_websocket(Reply& reply);
+  void watch(const Reply& reply, std::unique_ptr<Teller> teller, Transport transport);
   void begin_viewing();
   void hear();
   void tell();

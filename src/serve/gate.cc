@@ -9,6 +9,7 @@
 #include "base/check.h"
 #include "serve/credentials.h"
 #include "serve/problem.h"
+#include "serve/websocket.h"
 
 namespace waybill::serve {
 namespace {
@@ -67,9 +68,13 @@ Credential credential_of(const Request& request) {
   return {};
 }
 
+// Of another page's request a browser does not let the page read the answer; of a WebSocket it does.
+bool harmless(const Request& request) {
+  return (request.method == Method::get || request.method == Method::head) && !asks_for_websocket(request);
+}
+
 // A browser says where a request came from; a cookie alone proves nothing, since it goes with requests of other pages too.
 bool from_our_own_page(const Request& request) {
-  if (request.method == Method::get || request.method == Method::head) return true;
   const std::string_view site = request.header("Sec-Fetch-Site");
   if (!site.empty()) return site == "same-origin" || site == "none";
   const std::string_view origin = request.header("Origin");
@@ -110,7 +115,7 @@ class Gate final : public Door {
       return unknown(route, request, known.error().message);
     }
     request.who = std::move(*known);
-    if (credential.from_cookie && !from_our_own_page(request))
+    if (credential.from_cookie && !harmless(request) && !from_our_own_page(request) && !named_for_websocket(request))
       return forbidden(route, request, "a session's cookie is taken from pages of this server only", "Origin",
                        "this server's own");
     if (!may(request.who->role, route.act))
@@ -175,6 +180,12 @@ class Gate final : public Door {
     return !origin.empty() && std::ranges::any_of(options_.cors_origins, [&](const std::string& allowed) {
       return allowed == "*" || allowed == origin;
     });
+  }
+
+  // A page that is named may watch with the cookie; "*" names nobody.
+  bool named_for_websocket(const Request& request) const {
+    return asks_for_websocket(request) &&
+           std::ranges::find(options_.cors_origins, request.header("Origin")) != options_.cors_origins.end();
   }
 
   // Behind a proxy that we trust, the last address that it wrote down.
@@ -279,8 +290,8 @@ class Gate final : public Door {
     const bool own = scheme != std::string_view::npos && origin.substr(scheme + 3) == request.header("Host");
     const bool foreign = !origin.empty() && !own && !welcome(origin);
     if (foreign || request.header("Sec-Fetch-Site") == "cross-site")
-      if (!welcome(origin) && request.method != Method::get && request.method != Method::head)
-        return forbidden(route, request, "without keys a page of another origin may not write", "Origin",
+      if (!welcome(origin) && !harmless(request))
+        return forbidden(route, request, "without keys a page of another origin may neither write nor watch", "Origin",
                          "this server's own");
     return std::nullopt;
   }

@@ -135,6 +135,38 @@ TEST_F(GateTest, phones_may_send_the_token_as_password_or_in_the_query) {
   EXPECT_EQ(knock(Act::write, {{"authorization", "Basic ???"}}), 401);
 }
 
+TEST_F(GateTest, a_page_of_elsewhere_opens_no_websocket_with_a_cookie_or_without_keys) {
+  const std::string cookie = std::string(session_cookie) + '=' + issued(Role::op, "eve").secret;
+  const Header host{"Host", "127.0.0.1:5000"};
+  const Header up{"Upgrade", "websocket"};
+  const Header connection{"Connection", "Upgrade"};
+  const Header own{"Origin", "http://127.0.0.1:5000"};
+  const Header evil{"Origin", "https://evil.example"};
+  const Header shop{"Origin", "https://shop.example"};
+  const auto with_cookie = [&](std::vector<Header> more) {
+    more.insert(more.end(), {{"Cookie", cookie}, host, up, connection});
+    return knock(Act::read, more);
+  };
+  EXPECT_EQ(with_cookie({own}), 0);
+  EXPECT_EQ(with_cookie({evil}), 403);
+  EXPECT_EQ(with_cookie({{"Origin", "null"}}), 403);
+  EXPECT_EQ(with_cookie({}), 403) << "a browser says where it comes from";
+  EXPECT_EQ(knock(Act::read, {{"Cookie", cookie}, host, evil}), 0) << "a page cannot read what it asks for";
+  reopen({.cors_origins = {"*"}});
+  EXPECT_EQ(with_cookie({evil}), 403);
+  reopen({.cors_origins = {"https://shop.example"}});
+  EXPECT_EQ(with_cookie({shop}), 0);
+  EXPECT_EQ(with_cookie({evil}), 403);
+  const std::string link = "Bearer " + issued(Role::op, "ann").secret;
+  EXPECT_EQ(knock(Act::read, {{"Authorization", link}, host, up, connection, evil}), 0) << "it knows a secret";
+
+  gate_ = make_gate(nullptr, *store_, *audit_, clock_, *metrics_, {});
+  EXPECT_EQ(knock(Act::read, {host, up, connection, own}), 0);
+  EXPECT_EQ(knock(Act::read, {host, up, connection}), 0);
+  EXPECT_EQ(knock(Act::read, {host, up, connection, evil}), 403);
+  EXPECT_EQ(knock(Act::read, {host, evil}), 0);
+}
+
 TEST_F(GateTest, a_pass_holds_for_as_long_as_its_credential) {
   const Issued token = issued(Role::op, "eve");
   ASSERT_EQ(bearing(token.secret, Act::read), 0);

@@ -88,6 +88,7 @@ class Loop {
   void forget_unread(size_t bytes) { unread_bytes_ -= bytes; }
   void count(const Route* route, int status, Moment began);
   std::function<void()> wake_of(WakerPtr waker) const;  // to be called from any thread
+  WebSockets& websockets() { return websockets_; }
   uint64_t random() { return random_.next(); }
   void no_more_wakeups();  // from the thread that ends the server
 
@@ -111,6 +112,7 @@ class Loop {
   void leave_when_empty();
 
   Shared& shared_;
+  WebSockets websockets_;
   struct Asio;
   const std::unique_ptr<Asio> asio_;
   std::atomic<Moment> came_round_;

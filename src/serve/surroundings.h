@@ -8,6 +8,7 @@
 #include "serve/http.h"
 #include "serve/live_meter.h"
 #include "serve/parser.h"
+#include "serve/websocket.h"
 
 namespace waybill::serve {
 
@@ -46,6 +47,7 @@ class Surroundings {
   // thread and after the end.
   virtual std::function<void()> waker() = 0;
   virtual const LiveMeter& live_meter(Transport transport) = 0;
+  virtual WebSockets& websockets() = 0;
   virtual uint64_t random() = 0;
 };
 

@@ -43,6 +43,7 @@ class Talk final : public Surroundings {
   const LiveMeter& live_meter(Transport transport) override {
     return transport == Transport::sse ? sse_meter : websocket_meter;
   }
+  WebSockets& websockets() override { return web_sockets; }
   uint64_t random() override { return 500; }
 
   // As many bytes as are wanted now; how many that was.
@@ -102,6 +103,7 @@ class Talk final : public Surroundings {
   const Route* pooled = nullptr;
   size_t body_bytes = 0;
   size_t body_bytes_max = 1 << 30;
+  WebSockets web_sockets;
   std::unique_ptr<Metrics> metrics = make_metrics();
   const LiveMeter sse_meter{*metrics, Transport::sse};
   const LiveMeter websocket_meter{*metrics, Transport::websocket};
