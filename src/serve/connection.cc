@@ -308,7 +308,7 @@ void Connection::write_tls() {
 
 bool Connection::run_in_pool(const Route& route) {
   Shared& shared = loop_.shared();
-  if (shared.pool_requests.fetch_add(1) >= shared.options.pool_queue_max) {
+  if (shared.pool_requests.fetch_add(1) >= shared.options.pool_queue_max && !route.patient) {
     shared.pool_requests.fetch_sub(1);
     return false;
   }

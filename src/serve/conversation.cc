@@ -438,7 +438,10 @@ void Conversation::sweep() {
     if (phase <= limits_.read_wait_ms_max) return;
     surroundings_.forget_wait();
     busy_ = Busy::no;
-    finish(route_, reply_of(Problem{.status = 503, .detail = "the store is behind what was accepted"}));
+    if (route_->patient)
+      run();
+    else
+      finish(route_, reply_of(Problem{.status = 503, .detail = "the store is behind what was accepted"}));
     process();
   } else if (busy_ == Busy::in_pool || held_ > 0 || closing_) {
     return;

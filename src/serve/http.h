@@ -71,6 +71,9 @@ struct Route {
   std::function<Reply(const Request&)> handler;
   Needs needs = Needs::nothing;
   Where where = Where::loop;
+  // Not refused for load: it waits its turn in the pool however long, and answers from what the store shows where the store
+  // stays behind. For streams: an EventSource that is refused once does not come back.
+  bool patient = false;
   // Where given and needs is visible: the offset that must be visible as well, or the reply that refuses.
   std::function<std::expected<uint64_t, Reply>(const Request&)> wait_for = {};
 };

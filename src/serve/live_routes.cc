@@ -464,7 +464,8 @@ std::vector<Route> live_routes(const ApiParts& parts) {
                       .pattern = std::move(pattern),
                       .handler = [live, handler](const Request& request) { return ((*live).*handler)(request); },
                       .needs = Needs::visible,
-                      .where = Where::pool});
+                      .where = Where::pool,
+                      .patient = true});
   };
   get("/v1/orders/{id}/live", Act::read_order, &LiveRoutes::order);
   get("/v1/deliverers/{id}/live", Act::read, &LiveRoutes::deliverer);
