@@ -1,16 +1,25 @@
 // Streams over real sockets: many who watch, one that does not read, the server's end. Without sockets: stream_test.cc.
 #include <gtest/gtest.h>
-#include <sys/socket.h>
+#include <sys/stat.h>
 
 #include <atomic>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/read_until.hpp>
+#include <boost/asio/ssl.hpp>
+#include <boost/asio/ssl/impl/src.hpp>
 #include <boost/asio/write.hpp>
+#include <boost/beast/core/buffers_to_string.hpp>
+#include <boost/beast/core/flat_buffer.hpp>
+#include <boost/beast/ssl.hpp>
+#include <boost/beast/websocket.hpp>
+#include <csignal>
+#include <filesystem>
 #include <map>
 #include <thread>
 
 #include "base/guarded.h"
+#include "serve/certificate_for_tests.h"
 #include "serve/live_meter.h"
 #include "serve/server.h"
 #include "serve/talk_partners.h"
@@ -19,6 +28,8 @@ namespace waybill::serve {
 namespace {
 
 namespace asio = boost::asio;
+namespace beast = boost::beast;
+namespace websocket = beast::websocket;
 using asio::ip::tcp;
 using std::chrono::milliseconds;
 
@@ -241,6 +252,131 @@ TEST_F(LiveServer, may_be_woken_when_the_viewer_and_the_server_are_gone) {
   wake();
   server_.reset();
   wake();
+}
+
+// ---- over WebSocket, as Beast's client sees it
+
+using Socket = websocket::stream<tcp::socket>;
+
+template <class Stream>
+std::string message_of(Stream& viewer) {
+  beast::flat_buffer buffer;
+  beast::error_code error;
+  viewer.read(buffer, error);
+  return error ? error.message() : beast::buffers_to_string(buffer.data());
+}
+
+class LiveSocket : public LiveServer {
+ protected:
+  Socket watch_by_socket(const std::string& path = "/live") {
+    Socket viewer(connect());
+    viewer.handshake("localhost", path);
+    return viewer;
+  }
+};
+
+TEST_F(LiveSocket, tells_a_viewer_what_happens_as_it_happens) {
+  open();
+  for (const char* path : {"/live", "/live/pooled"}) {
+    board_.post(0);
+    Socket viewer = watch_by_socket(path);
+    wait_for_viewers(1);
+    for (const uint64_t number : {7, 8, 9}) {
+      board_.post(number);
+      const std::string n = std::to_string(number);
+      EXPECT_EQ(message_of(viewer), "{\"id\":\"" + n + R"(","event":"number","data":{"n":)" + n + R"(,"pad":""}})");
+    }
+    viewer.write(asio::buffer(std::string_view("nobody listens")));
+    viewer.close(websocket::close_code::normal);
+    wait_for_viewers(0);
+  }
+  EXPECT_EQ(ended(Transport::websocket, Ending::left), 2u);
+}
+
+TEST_F(LiveSocket, wakes_many_viewers_at_once) {
+  open({.threads = 2});
+  constexpr size_t count = 300;
+  std::vector<Socket> viewers;
+  for (size_t i = 0; i < count; ++i) viewers.push_back(watch_by_socket());
+  wait_for_viewers(count);
+  for (uint64_t number = 1; number <= 100; ++number) board_.post(number);
+  for (Socket& viewer : viewers) {
+    std::string said;
+    while (said.find("\"n\":100,") == std::string::npos)
+      ASSERT_TRUE((said = message_of(viewer)).starts_with("{")) << said;
+  }
+}
+
+TEST_F(LiveSocket, keeps_little_for_a_client_that_never_reads_cuts_it_and_serves_the_others) {
+  open();
+  tcp::socket line = connect();
+  line.set_option(tcp::socket::receive_buffer_size(16 << 10));
+  Socket deaf(std::move(line));
+  deaf.handshake("localhost", "/live/long");
+  Socket good = watch_by_socket();
+  wait_for_viewers(2);
+  for (uint64_t number = 1; number <= 2000; ++number) {
+    board_.post(number);
+    while (message_of(good).find("\"n\":" + std::to_string(number) + ',') == std::string::npos) {
+    }
+  }
+  EXPECT_LT(LiveMeter(*metrics_, Transport::websocket).events.value(), 2000 + 200);
+  clock_.advance(std::chrono::seconds(30) + milliseconds(1));
+  wait_for_viewers(1);
+  EXPECT_EQ(ended(Transport::websocket, Ending::slow), 1u);
+}
+
+TEST_F(LiveSocket, says_why_it_ends) {
+  open();
+  Socket unwelcome = watch_by_socket();
+  wait_for_viewers(1);
+  door_.holds = false;
+  clock_.advance(std::chrono::seconds(15));
+  message_of(unwelcome);
+  EXPECT_EQ(unwelcome.reason().code, websocket::close_code::policy_error);
+
+  door_.holds = true;
+  Socket drained = watch_by_socket();
+  wait_for_viewers(1);
+  std::jthread stopping([&] { server_->stop(std::chrono::seconds(1)); });
+  message_of(drained);
+  EXPECT_EQ(drained.reason().code, websocket::close_code::going_away);
+}
+
+TEST_F(LiveSocket, goes_over_tls_as_well_and_so_do_events) {
+  std::signal(SIGPIPE, SIG_IGN);  // as the process does
+  std::string folder = testing::TempDir() + "waybill-live-XXXXXX";
+  ASSERT_NE(::mkdtemp(folder.data()), nullptr);
+  const Pair pair = make_pair_of(1, 2'000'000'000);
+  const TlsOptions files_of{.certificate = folder + "/cert.pem", .key = folder + "/key.pem"};
+  ASSERT_TRUE(write_file_atomically(system_files(), files_of.certificate, pair.certificate));
+  ASSERT_TRUE(write_file_atomically(system_files(), files_of.key, pair.key));
+  ASSERT_EQ(::chmod(files_of.key.c_str(), 0600), 0);
+  const auto tls = std::move(*open_tls(files_of, system_files(), clock_, *metrics_));
+  open({.tls = tls.get()});
+
+  asio::ssl::context context(asio::ssl::context::tls_client);
+  websocket::stream<asio::ssl::stream<tcp::socket>> viewer(connect(), context);
+  viewer.next_layer().handshake(asio::ssl::stream_base::client);
+  viewer.handshake("localhost", "/live");
+  asio::ssl::stream<tcp::socket> by_events(connect(), context);
+  by_events.handshake(asio::ssl::stream_base::client);
+  asio::write(by_events, asio::buffer(std::string_view("GET /live HTTP/1.1\r\nHost: x\r\n\r\n")));
+  wait_for_viewers(2);
+  for (uint64_t number = 1; number <= 100; ++number) {
+    board_.post(number);
+    const std::string n = "\"n\":" + std::to_string(number) + ',';
+    EXPECT_NE(message_of(viewer).find(n), std::string::npos);
+    std::string said;
+    std::array<char, 4096> some;
+    while (said.find(n) == std::string::npos) said.append(some.data(), by_events.read_some(asio::buffer(some)));
+  }
+  viewer.close(websocket::close_code::normal);
+  wait_for_viewers(1);
+  by_events.next_layer().close();
+  wait_for_viewers(0);
+  server_.reset();
+  std::filesystem::remove_all(folder);
 }
 
 }  // namespace
