@@ -212,6 +212,20 @@ TEST(Conversation, tells_a_slow_loris_that_its_time_is_over) {
   }
 }
 
+TEST(Conversation, refuses_a_read_that_the_store_is_behind_for_but_not_a_viewer) {
+  for (const auto& [path, status] : {std::pair{"/seen", "503"}, std::pair{"/live/seen", "200"}}) {
+    Talk talk;
+    talk.durable = talk.appended = 2;
+    talk.offer("GET " + std::string(path) + " HTTP/1.1\r\nHost: x\r\n\r\n");
+    EXPECT_EQ(talk.waits_for, 2u);
+    EXPECT_FALSE(talk.conversation.has_output());
+    talk.time += talk.limits.read_wait_ms_max + std::chrono::milliseconds(1);
+    talk.conversation.sweep();
+    talk.serve_all();
+    EXPECT_TRUE(talk.said.starts_with("HTTP/1.1 " + std::string(status))) << talk.said;
+  }
+}
+
 TEST(Conversation, leaves_one_that_asks_nothing_or_takes_nothing) {
   Talk idle;
   idle.time += idle.limits.idle_ms_max + std::chrono::milliseconds(1);

@@ -94,12 +94,9 @@ class Talk final : public Surroundings {
 
   TestDoor the_door;
   Moment time{};
-  uint64_t durable = 1;
-  uint64_t appended = 1;
-  uint64_t seen = 1;
+  uint64_t durable = 1, appended = 1, seen = 1;
   uint64_t waits_for = 0;
-  bool held = false;
-  bool wakes = false;
+  bool held = false, wakes = false;
   const Route* pooled = nullptr;
   size_t body_bytes = 0;
   size_t body_bytes_max = 1 << 30;
@@ -136,14 +133,16 @@ class Talk final : public Surroundings {
       reply.after = ++appended;
       return reply;
     };
-    return {{.method = Method::get, .pattern = "/plain", .handler = note},
-            {.method = Method::post, .pattern = "/held", .handler = append, .where = Where::by_body},
-            {.method = Method::get, .pattern = "/seen", .handler = note, .needs = Needs::visible},
-            {.method = Method::post, .pattern = "/pooled", .handler = append, .where = Where::pool},
-            {.method = Method::post, .pattern = "/shut", .handler = append},
-            {.method = Method::get, .pattern = "/of/{id}", .handler = note},
-            {.method = Method::get, .pattern = "/live", .handler = stream},
-            {.method = Method::get, .pattern = "/live/held", .handler = held_stream, .where = Where::pool}};
+    return {
+        {.method = Method::get, .pattern = "/plain", .handler = note},
+        {.method = Method::post, .pattern = "/held", .handler = append, .where = Where::by_body},
+        {.method = Method::get, .pattern = "/seen", .handler = note, .needs = Needs::visible},
+        {.method = Method::post, .pattern = "/pooled", .handler = append, .where = Where::pool},
+        {.method = Method::post, .pattern = "/shut", .handler = append},
+        {.method = Method::get, .pattern = "/of/{id}", .handler = note},
+        {.method = Method::get, .pattern = "/live", .handler = stream},
+        {.method = Method::get, .pattern = "/live/seen", .handler = stream, .needs = Needs::visible, .patient = true},
+        {.method = Method::get, .pattern = "/live/held", .handler = held_stream, .where = Where::pool}};
   }
 };
 
