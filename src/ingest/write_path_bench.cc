@@ -1,0 +1,146 @@
+// What a location costs on its way from a body's bytes to the journal's disk and on into the store, step by step: processor
+// time of the whole process, no sockets. write_path_bench FOLDER [LOCATIONS]: an empty folder, how many to put into the store.
+#include <array>
+#include <cstdio>
+#include <cstdlib>
+#include <functional>
+
+#include "base/health.h"
+#include "base/process.h"
+#include "ingest/accept.h"
+#include "ingest/subscribe.h"
+#include "store/rocks/rocks.h"
+#include "wire/json_in.h"
+
+namespace waybill::ingest {
+namespace {
+
+constexpr size_t batch = 1000;
+constexpr double seconds_each = 1.0;
+
+// As bench/post.lua sends them: 1,000 deliverers, each with an order, a later fix in every batch.
+std::string body_of(wire::BodyForm form, size_t number) {
+  std::string body;
+  for (size_t i = 0; i < batch; ++i) {
+    std::array<char, 256> item;
+    std::snprintf(item.data(), item.size(),
+                  R"({"order_id":"o-%04zu-000001","deliverer_id":"d-%04zu","delivery_state":"on_the_way",)"
+                  R"("timestamp":"2026-01-05T00:%02zu:%02zu.%06zuZ","latitude":41.%08zu,"longitude":-8.6100000,)"
+                  R"("accuracy":4.50,"speed":7.250})",
+                  i, i, number / 60'000 % 60, number / 1000 % 60, number % 1000 * 1000, i);
+    body += body.empty() ? form == wire::BodyForm::json ? "[" : "" : form == wire::BodyForm::json ? "," : "\n";
+    body += item.data();
+  }
+  return body + (form == wire::BodyForm::json ? "]" : "\n");
+}
+
+struct Use {
+  double cpu_s = 0;
+  double wall_s = 0;
+};
+
+Use now() {
+  const auto use = process_use();
+  return {.cpu_s = use ? use->cpu_seconds : 0,
+          .wall_s = std::chrono::duration<double>(system_clock().steady().time_since_epoch()).count()};
+}
+
+template <class T>
+T must(Result<T> result) {
+  if (result) {
+    if constexpr (!std::is_void_v<T>)
+      return std::move(*result);
+    else
+      return;
+  }
+  std::fprintf(stderr, "write_path_bench: %s\n", result.error().message.c_str());
+  std::exit(1);
+}
+
+void report(const std::string& what, const Use& begun, size_t locations) {
+  const Use ended = now();
+  const auto count = static_cast<double>(locations);
+  std::printf("| %s | %.0f | %.2f |\n", what.c_str(), (ended.cpu_s - begun.cpu_s) * 1e9 / count,
+              count / (ended.wall_s - begun.wall_s) / 1e6);
+}
+
+void repeat(const std::string& what, const std::function<void(size_t)>& step) {
+  step(0);  // buffers have their sizes then
+  const Use begun = now();
+  size_t steps = 1;
+  for (; now().wall_s - begun.wall_s < seconds_each; ++steps) step(steps);
+  report(what, begun, (steps - 1) * batch);
+}
+
+void measure_form(const std::string& name, wire::BodyForm form, journal::Journal& journal, Acceptor& acceptor) {
+  const std::string body = body_of(form, 0);
+  const wire::InputOptions options{.received_at = system_clock().now()};
+  wire::InputParser parser;
+  const auto parse = [&] { return must(parser.locations(body, form, options)); };
+  const auto accept = [&] {
+    std::vector<wire::Record> records;
+    records.reserve(batch);
+    for (auto& item : parse()) records.emplace_back(std::move(std::get<Location>(item)));
+    must(acceptor.accept(records));
+  };
+  repeat(name + ": parsed", [&](size_t) { static_cast<void>(parse()); });
+  repeat(name + ": and on the disk, one batch a sync", [&](size_t) {
+    accept();
+    must(journal.commit());
+  });
+  repeat(name + ": and on the disk, eight batches a sync", [&](size_t number) {
+    accept();
+    if (number % 8 == 0) must(journal.commit());
+  });
+}
+
+void measure_store(const std::string& folder, journal::Journal& journal, Metrics& metrics) {
+  const auto store = must(store::open_rocks_store({.folder = folder + "/store"}, system_files()));
+  Progress progress;
+  Health health;
+  Subscriber subscriber(journal, *store, progress, health, system_clock(), metrics);
+  size_t put = 0;
+  const Use begun = now();
+  while (const size_t step = must(subscriber.step())) put += step;
+  must(store->flush());
+  report("read, decoded, put into RocksDB and flushed", begun, put);
+}
+
+int run(const std::string& folder, size_t locations) {
+  const auto metrics = make_metrics();
+  must(system_files().make_folder(folder));
+  {
+    const auto journal =
+        must(journal::open_journal({.folder = folder + "/durable"}, system_files(), system_clock(), *metrics));
+    Acceptor acceptor(*journal, *metrics);
+    std::printf("| step | CPU ns a location | million locations/s |\n|---|---|---|\n");
+    measure_form("JSON", wire::BodyForm::json, *journal, acceptor);
+    measure_form("NDJSON", wire::BodyForm::ndjson, *journal, acceptor);
+  }
+  if (locations == 0) return 0;
+  const auto journal =
+      must(journal::open_journal({.folder = folder + "/journal"}, system_files(), system_clock(), *metrics));
+  Acceptor acceptor(*journal, *metrics);
+  wire::InputParser parser;
+  for (size_t number = 0; number * batch < locations; ++number) {
+    std::vector<wire::Record> records;
+    const wire::InputOptions options{.received_at = system_clock().now()};
+    for (auto& item : must(parser.locations(body_of(wire::BodyForm::json, number), wire::BodyForm::json, options)))
+      records.emplace_back(std::move(std::get<Location>(item)));
+    must(acceptor.accept(records));
+    must(journal->commit());
+  }
+  measure_store(folder, *journal, *metrics);
+  return 0;
+}
+
+}  // namespace
+}  // namespace waybill::ingest
+
+int main(int count, char** words) {
+  if (count < 2) {
+    std::fprintf(stderr, "write_path_bench FOLDER [LOCATIONS]\n");
+    return 2;
+  }
+  return waybill::ingest::run(words[1], count > 2 ? std::strtoull(words[2], nullptr, 10) : 0);
+}
