@@ -16,7 +16,8 @@ namespace waybill::ingest {
 namespace {
 
 constexpr size_t batch = 1000;
-constexpr double seconds_each = 1.0;
+constexpr int rounds = 8;
+constexpr double round_s = 0.3;
 
 // As bench/post.lua sends them: 1,000 deliverers, each with an order, a later fix in every batch.
 std::string body_of(wire::BodyForm form, size_t number) {
@@ -39,10 +40,11 @@ struct Use {
   double wall_s = 0;
 };
 
+double steady_s() { return std::chrono::duration<double>(system_clock().steady().time_since_epoch()).count(); }
+
 Use now() {
   const auto use = process_use();
-  return {.cpu_s = use ? use->cpu_seconds : 0,
-          .wall_s = std::chrono::duration<double>(system_clock().steady().time_since_epoch()).count()};
+  return {.cpu_s = use ? use->cpu_seconds : 0, .wall_s = steady_s()};
 }
 
 template <class T>
@@ -57,19 +59,34 @@ T must(Result<T> result) {
   std::exit(1);
 }
 
-void report(const std::string& what, const Use& begun, size_t locations) {
+struct Cost {
+  double cpu_ns = 0;
+  double per_s = 0;
+};
+
+Cost cost_since(const Use& begun, size_t locations) {
   const Use ended = now();
   const auto count = static_cast<double>(locations);
-  std::printf("| %s | %.0f | %.2f |\n", what.c_str(), (ended.cpu_s - begun.cpu_s) * 1e9 / count,
-              count / (ended.wall_s - begun.wall_s) / 1e6);
+  return {.cpu_ns = (ended.cpu_s - begun.cpu_s) * 1e9 / count, .per_s = count / (ended.wall_s - begun.wall_s)};
 }
 
+void report(const std::string& what, const Cost& cost) {
+  std::printf("| %s | %.0f | %.2f |\n", what.c_str(), cost.cpu_ns, cost.per_s / 1e6);
+  std::fflush(stdout);
+}
+
+// The cheapest of a few rounds: others use the machine too.
 void repeat(const std::string& what, const std::function<void(size_t)>& step) {
   step(0);  // buffers have their sizes then
-  const Use begun = now();
-  size_t steps = 1;
-  for (; now().wall_s - begun.wall_s < seconds_each; ++steps) step(steps);
-  report(what, begun, (steps - 1) * batch);
+  Cost best;
+  for (int round = 0; round < rounds; ++round) {
+    const Use begun = now();
+    size_t steps = 1;
+    for (; steady_s() - begun.wall_s < round_s; ++steps) step(steps);
+    const Cost cost = cost_since(begun, (steps - 1) * batch);
+    if (round == 0 || cost.cpu_ns < best.cpu_ns) best = cost;
+  }
+  report(what, best);
 }
 
 void measure_form(const std::string& name, wire::BodyForm form, journal::Journal& journal, Acceptor& acceptor) {
@@ -103,7 +120,7 @@ void measure_store(const std::string& folder, journal::Journal& journal, Metrics
   const Use begun = now();
   while (const size_t step = must(subscriber.step())) put += step;
   must(store->flush());
-  report("read, decoded, put into RocksDB and flushed", begun, put);
+  report("read, decoded, put into RocksDB and flushed", cost_since(begun, put));
 }
 
 int run(const std::string& folder, size_t locations) {
