@@ -15,14 +15,14 @@
 namespace waybill::ingest {
 namespace {
 
-constexpr size_t batch = 1000;
+constexpr size_t items = 1000;
 constexpr int rounds = 8;
 constexpr double round_s = 0.3;
 
 // As bench/post.lua sends them: 1,000 deliverers, each with an order, a later fix in every batch.
 std::string body_of(wire::BodyForm form, size_t number) {
   std::string body;
-  for (size_t i = 0; i < batch; ++i) {
+  for (size_t i = 0; i < items; ++i) {
     std::array<char, 256> item;
     std::snprintf(item.data(), item.size(),
                   R"({"order_id":"o-%04zu-000001","deliverer_id":"d-%04zu","delivery_state":"on_the_way",)"
@@ -83,24 +83,32 @@ void repeat(const std::string& what, const std::function<void(size_t)>& step) {
     const Use begun = now();
     size_t steps = 1;
     for (; steady_s() - begun.wall_s < round_s; ++steps) step(steps);
-    const Cost cost = cost_since(begun, (steps - 1) * batch);
+    const Cost cost = cost_since(begun, (steps - 1) * items);
     if (round == 0 || cost.cpu_ns < best.cpu_ns) best = cost;
   }
   report(what, best);
 }
 
+struct Arriving final : wire::ItemSink<Location> {
+  void take(Location& location) override { batch.add(location); }
+  void take(wire::ItemFailure failure) override { must(Result<void>(fail(Code::invalid, failure.reason))); }
+  Batch batch;
+};
+
 void measure_form(const std::string& name, wire::BodyForm form, journal::Journal& journal, Acceptor& acceptor) {
   const std::string body = body_of(form, 0);
   const wire::InputOptions options{.received_at = system_clock().now()};
   wire::InputParser parser;
-  const auto parse = [&] { return must(parser.locations(body, form, options)); };
-  const auto accept = [&] {
-    std::vector<wire::Record> records;
-    records.reserve(batch);
-    for (auto& item : parse()) records.emplace_back(std::move(std::get<Location>(item)));
-    must(acceptor.accept(records));
+  Arriving arriving;
+  const auto parse = [&] {
+    arriving.batch.clear();
+    must(parser.locations(body, form, options, arriving));
   };
-  repeat(name + ": parsed", [&](size_t) { static_cast<void>(parse()); });
+  const auto accept = [&] {
+    parse();
+    must(acceptor.accept(arriving.batch));
+  };
+  repeat(name + ": parsed and encoded", [&](size_t) { parse(); });
   repeat(name + ": and on the disk, one batch a sync", [&](size_t) {
     accept();
     must(journal.commit());
@@ -139,12 +147,12 @@ int run(const std::string& folder, size_t locations) {
       must(journal::open_journal({.folder = folder + "/journal"}, system_files(), system_clock(), *metrics));
   Acceptor acceptor(*journal, *metrics);
   wire::InputParser parser;
-  for (size_t number = 0; number * batch < locations; ++number) {
-    std::vector<wire::Record> records;
+  Arriving arriving;
+  for (size_t number = 0; number * items < locations; ++number) {
     const wire::InputOptions options{.received_at = system_clock().now()};
-    for (auto& item : must(parser.locations(body_of(wire::BodyForm::json, number), wire::BodyForm::json, options)))
-      records.emplace_back(std::move(std::get<Location>(item)));
-    must(acceptor.accept(records));
+    arriving.batch.clear();
+    must(parser.locations(body_of(wire::BodyForm::json, number), wire::BodyForm::json, options, arriving));
+    must(acceptor.accept(arriving.batch));
     must(journal->commit());
   }
   measure_store(folder, *journal, *metrics);
