@@ -107,6 +107,7 @@ class PlainReader {
   bool take_text_with_quotes(std::string_view& text) { return take('"') && take_text(text); }
   bool take_number(PlainNumber& number);
   void take_digits(PlainNumber& number);
+  void take_fraction(PlainNumber& number);
   bool at_digit() const { return at_ != end_ && *at_ >= '0' && *at_ <= '9'; }
 
   bool take_name(LocationField& field, std::string_view& name);
@@ -165,6 +166,29 @@ void PlainReader::take_digits(PlainNumber& number) {
   number.count += static_cast<size_t>(at_ - begin);
 }
 
+// The same, up to eight at once: behind a point there are most often that many.
+void PlainReader::take_fraction(PlainNumber& number) {
+  const size_t before = number.count;
+  while (end_ - at_ >= 8) {
+    const uint64_t values = word_at(at_) ^ each_byte * '0';
+    const uint64_t others = ((values + each_byte * (0x80 - 10)) | values) & high_bits;
+    const auto count = static_cast<size_t>(others == 0 ? 8 : std::countr_zero(others) / 8);
+    if (count != 0) {
+      // As if zeros stood before them; then pairs, and pairs of pairs.
+      uint64_t eight = values << (8 - count) * 8;
+      eight = eight * 10 + (eight >> 8);
+      constexpr uint64_t first_pairs = 0x000000ff000000ff;
+      eight = (((eight & first_pairs) * 0x000f424000000064) + ((eight >> 16 & first_pairs) * 0x0000271000000001)) >> 32;
+      number.digits = number.digits * static_cast<uint64_t>(powers_of_ten[count]) + eight;
+      number.count += count;
+      at_ += count;
+    }
+    if (count < 8) break;
+  }
+  if (end_ - at_ < 8) take_digits(number);
+  number.fraction = number.count - before;
+}
+
 bool PlainReader::take_number(PlainNumber& number) {
   const char* const begin = at_;
   number.negative = take('-');
@@ -172,9 +196,7 @@ bool PlainReader::take_number(PlainNumber& number) {
   take_digits(number);
   if (number.count == 0 || (zero && number.count > 1)) return false;
   if (take('.')) {
-    const size_t before = number.count;
-    take_digits(number);
-    number.fraction = number.count - before;
+    take_fraction(number);
     if (number.fraction == 0) return false;
   }
   number.text = {begin, at_};
@@ -305,10 +327,9 @@ bool PlainReader::read(LocationFieldSet& given) {
       if (!take_attribute(name)) return false;
     } else {
       if (!named.add_new(field)) return false;
-      if (!take("null")) {
-        if (!take_value(field)) return false;
-        given.add(field);
-      }
+      const bool null = at_ != end_ && *at_ == 'n';
+      if (null ? !take("null") : !take_value(field)) return false;
+      if (!null) given.add(field);
     }
     skip_space();
     if (take(',')) continue;
