@@ -47,6 +47,7 @@ class ItemReader {
         reading_(reading),
         checker_(checker),
         fields_(options.naive_offset, NumberForm::json),
+        plain_(options, fields_),
         sink_(sink) {}
 
   Result<void> body(std::string_view body, BodyForm form) {
@@ -132,7 +133,7 @@ class ItemReader {
   // How many bytes the item at the front takes, read into item_; 0 where it is not plain.
   size_t plain(std::string_view text) {
     if constexpr (std::is_same_v<T, Location>)
-      if (reading_ == Reading::quick) return read_plain_location(text, options_, items_, fields_, item_);
+      if (reading_ == Reading::quick) return plain_.read(text, items_, item_);
     return 0;
   }
   void take_plain() {
@@ -158,6 +159,7 @@ class ItemReader {
   const Reading reading_;
   JsonChecker& checker_;
   FieldReader fields_;
+  PlainLocations plain_;
   ItemSink<T>& sink_;
   T item_;
   size_t items_ = 0;

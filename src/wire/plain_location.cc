@@ -79,10 +79,12 @@ struct PlainNumber {
   }
 };
 
+using FieldOrder = std::array<LocationField, location_fields + 1>;
+
 class PlainReader {
  public:
-  PlainReader(std::string_view text, FieldReader& fields, Location& into)
-      : at_(text.data()), end_(text.data() + text.size()), fields_(fields), into_(into) {}
+  PlainReader(std::string_view text, FieldReader& fields, FieldOrder& follows, Location& into)
+      : at_(text.data()), end_(text.data() + text.size()), fields_(fields), follows_(follows), into_(into) {}
 
   // The object's fields; false where it is not plain.
   bool read(LocationFieldSet& given);
@@ -126,8 +128,9 @@ class PlainReader {
   const char* at_;
   const char* const end_;
   FieldReader& fields_;
+  FieldOrder& follows_;
   Location& into_;
-  size_t next_ = 0;  // the field that is expected
+  LocationField before_ = LocationField::none;  // the field of ours that was taken last
 };
 
 bool PlainReader::take_text(std::string_view& text) {
@@ -255,16 +258,17 @@ bool PlainReader::take_attribute(std::string_view name) {
 
 bool PlainReader::take_name(LocationField& field, std::string_view& name) {
   if (!take('"')) return false;
-  if (end_ - at_ >= static_cast<ptrdiff_t>(name_words_bytes) && words_of_names[next_].is_at(at_)) {
-    field = static_cast<LocationField>(next_);
-    at_ += words_of_names[next_].bytes;
-  } else {
-    if (!take_text(name)) return false;
-    size_t next = next_;
-    field = location_field_of(name, next);
-    if (field == LocationField::none) return true;
+  LocationField& expected = follows_[static_cast<size_t>(before_)];
+  const NameWords& words = words_of_names[static_cast<size_t>(expected)];
+  if (end_ - at_ >= static_cast<ptrdiff_t>(name_words_bytes) && words.is_at(at_)) {
+    at_ += words.bytes;
+    before_ = field = expected;
+    return true;
   }
-  next_ = (static_cast<size_t>(field) + 1) % location_fields;
+  if (!take_text(name)) return false;
+  size_t next = static_cast<size_t>(expected);
+  field = location_field_of(name, next);
+  if (field != LocationField::none) before_ = expected = field;
   return true;
 }
 
@@ -351,19 +355,18 @@ void clear(Location& location) {
 
 }  // namespace
 
-size_t read_plain_location(std::string_view text, const InputOptions& options, size_t number, FieldReader& fields,
-                           Location& into) {
+size_t PlainLocations::read(std::string_view text, size_t number, Location& into) {
   clear(into);
   LocationFieldSet given;
-  PlainReader reader(text.substr(0, item_bytes_max), fields, into);
+  PlainReader reader(text.substr(0, item_bytes_max), fields_, follows_, into);
   bool plain = reader.read(given);
   if (plain) {
     if (!given.has(LocationField::order_id)) into.order.reset();
     if (!given.has(LocationField::deliverer_id)) into.deliverer.reset();
-    plain = complete_location(given, LocationNeeds::order_or_deliverer, options, number, fields, into);
+    plain = complete_location(given, LocationNeeds::order_or_deliverer, options_, number, fields_, into);
   }
   if (plain) return static_cast<size_t>(reader.at() - text.data());
-  fields.failure() = {};
+  fields_.failure() = {};
   return 0;
 }
 

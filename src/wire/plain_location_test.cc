@@ -3,6 +3,8 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "base/random.h"
 
 namespace waybill::wire {
@@ -15,7 +17,7 @@ const std::string_view plain_text =
 
 size_t bytes_taken(std::string_view text, Location& location, const InputOptions& options = {}) {
   FieldReader fields(options.naive_offset, NumberForm::json);
-  return read_plain_location(text, options, 3, fields, location);
+  return PlainLocations(options, fields).read(text, 3, location);
 }
 
 size_t bytes_taken(std::string_view text) {
@@ -86,6 +88,23 @@ TEST(PlainLocation, ends_nowhere_before_its_end) {
   }
   const std::vector<char> whole(plain_text.begin(), plain_text.end());
   EXPECT_EQ(bytes_taken({whole.data(), whole.size()}), whole.size());
+}
+
+TEST(PlainLocation, has_its_fields_where_the_items_before_had_them_or_elsewhere) {
+  const InputOptions options;
+  FieldReader fields(options.naive_offset, NumberForm::json);
+  PlainLocations locations(options, fields);
+  std::vector<std::string> members = {R"("order_id":1)",           R"("latitude":1)", R"("longitude":2)",
+                                      R"("timestamp":1705309200)", R"("speed":3)",    R"("other":4)"};
+  for (int round = 0; round < 100; ++round) {
+    std::string item;
+    for (const std::string& member : members) item += (item.empty() ? '{' : ',') + member;
+    item += '}';
+    Location location;
+    EXPECT_EQ(locations.read(item, 0, location), item.size()) << item;
+    EXPECT_TRUE(location.latitude == 1 && location.longitude == 2 && location.speed_mps == 3) << item;
+    if (round % 3 == 0) std::ranges::next_permutation(members);
+  }
 }
 
 TEST(PlainLocation, of_a_token_is_the_deliverers_own) {
