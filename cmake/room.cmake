@@ -1,12 +1,13 @@
 # room(store KNOWS wire domain base LINKS rocksdb): makes a room's library from every .cc below the folder, its tests from
-# *_test.cc and its fuzzers from *_fuzz.cc. KNOWS is the room table of docs/ARCHITECTURE.md; tools/tidy.py holds the two
-# together. Files are found by glob so that none can drop out silently.
+# *_test.cc, its fuzzers from *_fuzz.cc and its benches from *_bench.cc. KNOWS is the room table of docs/ARCHITECTURE.md;
+# tools/tidy.py holds the two together. Files are found by glob so that none can drop out silently.
 function(room name)
   cmake_parse_arguments(ROOM "" "" "KNOWS;LINKS" ${ARGN})
   file(GLOB_RECURSE sources CONFIGURE_DEPENDS *.cc)
   file(GLOB_RECURSE tests CONFIGURE_DEPENDS *_test.cc)
   file(GLOB_RECURSE fuzzers CONFIGURE_DEPENDS *_fuzz.cc)
-  list(REMOVE_ITEM sources ${tests} ${fuzzers} ${CMAKE_CURRENT_SOURCE_DIR}/main.cc)
+  file(GLOB_RECURSE benches CONFIGURE_DEPENDS *_bench.cc)
+  list(REMOVE_ITEM sources ${tests} ${fuzzers} ${benches} ${CMAKE_CURRENT_SOURCE_DIR}/main.cc)
 
   add_library(${name} STATIC ${sources})
   target_include_directories(${name} PUBLIC ${CMAKE_SOURCE_DIR}/src)
@@ -17,6 +18,13 @@ function(room name)
     target_link_libraries(${name}_tests PRIVATE ${name} ${ROOM_LINKS} GTest::gtest_main)
     add_test(NAME ${name} COMMAND ${name}_tests)
   endif()
+
+  # Built where somebody asks for it by name: ninja -C build/release write_path_bench.
+  foreach(bench ${benches})
+    get_filename_component(target ${bench} NAME_WE)
+    add_executable(${target} EXCLUDE_FROM_ALL ${bench})
+    target_link_libraries(${target} PRIVATE ${name})
+  endforeach()
 
   foreach(fuzzer ${fuzzers})
     get_filename_component(target ${fuzzer} NAME_WE)

@@ -1,7 +1,5 @@
 #include "ingest/accept.h"
 
-#include <array>
-
 namespace waybill::ingest {
 
 Acceptor::Acceptor(journal::Journal& journal, Metrics& metrics)
@@ -14,22 +12,38 @@ Acceptor::Acceptor(journal::Journal& journal, Metrics& metrics)
       grants_(metrics.counter("waybill_ingest_accepted_total", "records taken into custody", {{"kind", "grant"}})),
       rejected_(metrics.counter("waybill_ingest_rejected_total", "items answered other than 2xx, not kept")) {}
 
+void Batch::add(const Location& location) {
+  constexpr size_t kind_of_location = 0;
+  static_assert(std::is_same_v<std::variant_alternative_t<kind_of_location, wire::Record>, Location>);
+  wire::encode_record(location, records_.bytes);
+  records_.ends.push_back(records_.bytes.size());
+  ++counts_[kind_of_location];
+}
+
+void Batch::add(const wire::Record& record) {
+  wire::encode_record(record, records_.bytes);
+  records_.ends.push_back(records_.bytes.size());
+  ++counts_[record.index()];
+}
+
+void Batch::clear() {
+  if (records_.bytes.capacity() + records_.ends.capacity() * sizeof(size_t) > kept_bytes_max) records_ = {};
+  records_.clear();
+  counts_ = {};
+}
+
 Result<journal::Appended> Acceptor::accept(std::span<const wire::Record> records) {
-  journal::Records batch;
-  constexpr size_t record_bytes_usual = 128;
-  batch.bytes.reserve(records.size() * record_bytes_usual);
-  batch.ends.reserve(records.size());
-  std::array<uint64_t, std::variant_size_v<wire::Record>> counts{};
-  for (const wire::Record& record : records) {
-    wire::encode_record(record, batch.bytes);
-    batch.ends.push_back(batch.bytes.size());
-    ++counts[record.index()];
-  }
-  TRY_LET(const journal::Appended appended, journal_.append(batch));
-  locations_.add(counts[0]);
-  commands_.add(counts[1]);
-  quarantined_.add(counts[2]);
-  grants_.add(counts[3]);
+  Batch batch;
+  for (const wire::Record& record : records) batch.add(record);
+  return accept(batch);
+}
+
+Result<journal::Appended> Acceptor::accept(const Batch& batch) {
+  TRY_LET(const journal::Appended appended, journal_.append(batch.records_));
+  locations_.add(batch.counts_[0]);
+  commands_.add(batch.counts_[1]);
+  quarantined_.add(batch.counts_[2]);
+  grants_.add(batch.counts_[3]);
   return appended;
 }
 

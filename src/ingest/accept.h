@@ -5,6 +5,7 @@
 // Failure:  as Journal::append(): overloaded took nothing.
 #pragma once
 
+#include <array>
 #include <span>
 
 #include "base/metrics.h"
@@ -13,11 +14,29 @@
 
 namespace waybill::ingest {
 
+// Records that are on their way into the journal, in its form from the moment that they are added.
+class Batch {
+ public:
+  void add(const Location& location);
+  void add(const wire::Record& record);
+  size_t size() const { return records_.size(); }
+  // Empty, with its memory for the next records, or without it where that is more than kept_bytes_max.
+  void clear();
+
+ private:
+  friend class Acceptor;
+  static constexpr size_t kept_bytes_max = 1 << 20;
+
+  journal::Records records_;
+  std::array<uint64_t, std::variant_size_v<wire::Record>> counts_{};  // by kind
+};
+
 class Acceptor {
  public:
   Acceptor(journal::Journal& journal, Metrics& metrics);
 
   // Positions in the order of the records.
+  Result<journal::Appended> accept(const Batch& batch);
   Result<journal::Appended> accept(std::span<const wire::Record> records);
   // An answer other than 2xx: counted at the door only.
   void count_rejected(uint64_t items) { rejected_.add(items); }

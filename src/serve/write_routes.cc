@@ -21,6 +21,13 @@ wire::InputParser& parser() {
   return one;
 }
 
+// Empty; each thread keeps its own, with the memory that the last bodies needed.
+ingest::Batch& empty_batch() {
+  thread_local ingest::Batch one;
+  one.clear();
+  return one;
+}
+
 bool starts_with_type(std::string_view header, std::string_view type) {
   if (header.size() < type.size()) return false;
   const auto lower = [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; };
@@ -99,29 +106,20 @@ class Writes {
     std::string unpacked;
     const auto body = plain_body(request, unpacked);
     if (!body) return body.error();
-    auto item = parser().first_system(*body, input_options(request));
-    if (item) refuse_what_others_carry(request, *item);
+    const auto item = parser().first_system(*body, input_options(request));
     if (!item) return rejected(1, bad_body(item.error()));
     if (const auto* failure = std::get_if<wire::ItemFailure>(&*item)) return rejected_item(request, *failure);
-    const wire::Record record = std::get<Location>(*item);
-    const Result<journal::Appended> kept = parts_.acceptor.accept({&record, 1});
+    const Location& location = std::get<Location>(*item);
+    if (const auto refused = what_others_carry(request, location)) return rejected_item(request, *refused);
+    ingest::Batch& batch = empty_batch();
+    batch.add(location);
+    const Result<journal::Appended> kept = parts_.acceptor.accept(batch);
     if (!kept) return reply_of(kept.error());
     return {.status = 200, .body = R"({"status":"OK"})", .after = kept->first + kept->count};
   }
 
-  Reply locations(const Request& request) {
-    return batch<Location>(request, "locations",
-                           [](std::string_view body, wire::BodyForm form, const wire::InputOptions& options) {
-                             return parser().locations(body, form, options);
-                           });
-  }
-
-  Reply orders(const Request& request) {
-    return batch<OrderCommand>(request, "orders",
-                               [](std::string_view body, wire::BodyForm form, const wire::InputOptions& options) {
-                                 return parser().orders(body, form, options);
-                               });
-  }
+  Reply locations(const Request& request) { return batch<Location>(request, "locations"); }
+  Reply orders(const Request& request) { return batch<OrderCommand>(request, "orders"); }
 
   Reply command(OrderCommand::Kind kind, const Request& request) {
     const Result<std::string> id = wire::checked_id(request.params.at(0));
@@ -156,16 +154,15 @@ class Writes {
   static bool of_deliverer(const Request& request) { return request.who && request.who->role == Role::deliverer; }
 
   // A deliverer may name an order that nobody was assigned to, or one that it was; another's would move under the customer's eyes.
-  void refuse_what_others_carry(const Request& request, std::variant<Location, wire::ItemFailure>& item) const {
-    const auto* location = std::get_if<Location>(&item);
-    if (!of_deliverer(request) || !location || !location->order) return;
-    const auto view = parts_.store.order(*location->order);
-    if (!view || !*view || (*view)->order.assignments.empty()) return;
+  std::optional<wire::ItemFailure> what_others_carry(const Request& request, const Location& location) const {
+    if (!of_deliverer(request) || !location.order) return std::nullopt;
+    const auto view = parts_.store.order(*location.order);
+    if (!view || !*view || (*view)->order.assignments.empty()) return std::nullopt;
     const auto own = [&](const Assignment& assignment) { return assignment.deliverer.text == request.who->subject; };
-    if (std::ranges::any_of((*view)->order.assignments, own)) return;
+    if (std::ranges::any_of((*view)->order.assignments, own)) return std::nullopt;
     wire::JsonWriter raw;
-    wire::write_location(raw, *location);
-    item = wire::ItemFailure{.field = "order_id",
+    wire::write_location(raw, location);
+    return wire::ItemFailure{.field = "order_id",
                              .reason = "is an order of another deliverer",
                              .raw = raw.take(),
                              .missing = false,
@@ -200,8 +197,48 @@ class Writes {
     return failure.field.empty() ? "body" : failure.field;
   }
 
-  template <class T, class Parse>
-  Reply batch(const Request& request, const std::string& source, Parse parse) {
+  // What a body holds, on its way into the journal: each item is a record, the failed ones in quarantine.
+  template <class T>
+  class Arriving final : public wire::ItemSink<T> {
+   public:
+    Arriving(const Writes& writes, const Request& request, std::string_view source, Time received_at)
+        : writes_(writes), request_(request), source_(source), received_at_(received_at) {}
+
+    void take(T& item) override {
+      if constexpr (std::is_same_v<T, Location>) {
+        if (auto refused = writes_.what_others_carry(request_, item)) return take(std::move(*refused));
+        batch.add(item);
+      } else {
+        batch.add(wire::Record(std::move(item)));
+      }
+    }
+    void take(wire::ItemFailure failure) override {
+      failed_at.push_back(batch.size());
+      all_missing = all_missing && failure.missing;
+      all_denied = all_denied && failure.denied;
+      batch.add(wire::Record(wire::Quarantined{.source = std::string(source_),
+                                               .field = failure.field,
+                                               .reason = failure.reason,
+                                               .raw = std::exchange(failure.raw, {}),
+                                               .received_at = received_at_}));
+      failures.push_back(std::move(failure));
+    }
+
+    ingest::Batch& batch = empty_batch();
+    std::vector<wire::ItemFailure> failures;  // without the items themselves
+    std::vector<size_t> failed_at;
+    bool all_missing = true;
+    bool all_denied = true;
+
+   private:
+    const Writes& writes_;
+    const Request& request_;
+    const std::string_view source_;
+    const Time received_at_;
+  };
+
+  template <class T>
+  Reply batch(const Request& request, std::string_view source) {
     const auto form = form_of(request.header("Content-Type"));
     if (!form) return unsupported("Content-Type", "application/json, application/x-ndjson or text/csv");
     const auto key = idempotency_key(request);
@@ -215,51 +252,34 @@ class Writes {
     std::string unpacked;
     const auto body = plain_body(request, unpacked);
     if (!body) return body.error();
-    auto items = parse(*body, *form, options);
-    if (!items) return rejected(1, bad_body(items.error()));
+    Arriving<T> arriving(*this, request, source, options.received_at);
+    Result<void> read;
     if constexpr (std::is_same_v<T, Location>)
-      for (auto& item : *items) refuse_what_others_carry(request, item);
-    for (const auto& item : *items)
-      if (const auto* failure = std::get_if<wire::ItemFailure>(&item)) tell_denied(request, *failure);
-    return keep<T>(std::move(*items), source, options.received_at, detail);
+      read = parser().locations(*body, *form, options, arriving);
+    else
+      read = parser().orders(*body, *form, options, arriving);
+    if (!read) return rejected(1, bad_body(read.error()));
+    for (const wire::ItemFailure& failure : arriving.failures) tell_denied(request, failure);
+    return keep(arriving, detail);
   }
 
   // All items are kept, the failed ones in quarantine; nothing is, where no item is good.
   template <class T>
-  Reply keep(wire::Items<T> items, const std::string& source, Time received_at, Detail detail) {
-    std::vector<wire::ItemFailure> failures;
-    std::vector<size_t> failed_at;
-    std::vector<wire::Record> records;
-    records.reserve(items.size());
-    bool all_missing = true;
-    bool all_denied = true;
-    for (size_t i = 0; i < items.size(); ++i) {
-      if (auto* failure = std::get_if<wire::ItemFailure>(&items[i])) {
-        all_missing = all_missing && failure->missing;
-        all_denied = all_denied && failure->denied;
-        records.push_back(wire::Quarantined{.source = source,
-                                            .field = failure->field,
-                                            .reason = failure->reason,
-                                            .raw = failure->raw,
-                                            .received_at = received_at});
-        failures.push_back(std::move(*failure));
-        failed_at.push_back(i);
-      } else {
-        records.push_back(std::move(std::get<T>(items[i])));
-      }
-    }
-    if (failures.size() == items.size() && !items.empty()) {
-      parts_.acceptor.count_rejected(items.size());
-      const int status = all_denied ? 403 : all_missing ? 422 : 400;
+  Reply keep(const Arriving<T>& arriving, Detail detail) {
+    const size_t items = arriving.batch.size();
+    const auto& failures = arriving.failures;
+    if (failures.size() == items && items != 0) {
+      parts_.acceptor.count_rejected(items);
+      const int status = arriving.all_denied ? 403 : arriving.all_missing ? 422 : 400;
       return {.status = status,
-              .body = totals(items.size(), failures, failed_at, std::nullopt, Detail::failures, status),
+              .body = totals(items, failures, arriving.failed_at, std::nullopt, Detail::failures, status),
               .content_type = problem_type};
     }
-    if (items.empty()) return {.status = 200, .body = totals(0, failures, failed_at, std::nullopt, detail)};
-    const Result<journal::Appended> kept = parts_.acceptor.accept(records);
+    if (items == 0) return {.status = 200, .body = totals(0, failures, arriving.failed_at, std::nullopt, detail)};
+    const Result<journal::Appended> kept = parts_.acceptor.accept(arriving.batch);
     if (!kept) return reply_of(kept.error());
     return {.status = 200,
-            .body = totals(items.size(), failures, failed_at, kept->first, detail),
+            .body = totals(items, failures, arriving.failed_at, kept->first, detail),
             .after = kept->first + kept->count};
   }
 

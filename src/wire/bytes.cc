@@ -3,6 +3,7 @@
 #include <bit>
 #include <cmath>
 #include <cstring>
+#include <utility>
 
 namespace waybill::wire {
 namespace {
@@ -27,9 +28,12 @@ Decimal decimal_of(double value) {
     int64_t digits = std::llrint(value * powers[scale_max]);
     if (static_cast<double>(digits) / powers[scale_max] != value) return {raw_double, 0};
     uint8_t scale = scale_max;
-    while (scale > 0 && digits % 10 == 0) {
-      digits /= 10;
-      --scale;
+    // Eight zeros at once, then four, two, one: together as many as there are.
+    constexpr std::pair<uint8_t, int64_t> steps[] = {{8, 100'000'000}, {4, 10'000}, {2, 100}, {1, 10}};
+    for (const auto& [zeros, power] : steps) {
+      if (scale < zeros || digits % power != 0) continue;
+      digits /= power;
+      scale = static_cast<uint8_t>(scale - zeros);
     }
     return {scale, digits};
   }
@@ -44,19 +48,45 @@ Decimal decimal_of(double value) {
 
 }  // namespace
 
-void put_varint(std::string& into, uint64_t value) {
-  char bytes[10];
-  size_t count = 0;
+char* put_varint(char* at, uint64_t value) {
   while (value >= 0x80) {
-    bytes[count++] = static_cast<char>(value | 0x80);
+    *at++ = static_cast<char>(value | 0x80);
     value >>= 7;
   }
-  bytes[count++] = static_cast<char>(value);
-  into.append(bytes, count);
+  *at++ = static_cast<char>(value);
+  return at;
+}
+
+char* put_signed(char* at, int64_t value) {
+  return put_varint(at, (static_cast<uint64_t>(value) << 1) ^ static_cast<uint64_t>(value >> 63));
+}
+
+char* put_text(char* at, std::string_view text) {
+  at = put_varint(at, text.size());
+  std::memcpy(at, text.data(), text.size());
+  return at + text.size();
+}
+
+char* put_fixed64(char* at, uint64_t value) {
+  std::memcpy(at, &value, sizeof value);
+  return at + sizeof value;
+}
+
+char* put_number(char* at, double value) {
+  const Decimal decimal = decimal_of(value);
+  *at++ = static_cast<char>(decimal.scale);
+  if (decimal.scale == raw_double) return put_fixed64(at, std::bit_cast<uint64_t>(value));
+  return put_signed(at, decimal.digits);
+}
+
+void put_varint(std::string& into, uint64_t value) {
+  char bytes[number_bytes_max];
+  into.append(bytes, static_cast<size_t>(put_varint(bytes, value) - bytes));
 }
 
 void put_signed(std::string& into, int64_t value) {
-  put_varint(into, (static_cast<uint64_t>(value) << 1) ^ static_cast<uint64_t>(value >> 63));
+  char bytes[number_bytes_max];
+  into.append(bytes, static_cast<size_t>(put_signed(bytes, value) - bytes));
 }
 
 void put_text(std::string& into, std::string_view text) {
@@ -65,18 +95,13 @@ void put_text(std::string& into, std::string_view text) {
 }
 
 void put_fixed64(std::string& into, uint64_t value) {
-  char bytes[8];
-  std::memcpy(bytes, &value, sizeof bytes);
-  into.append(bytes, sizeof bytes);
+  char bytes[number_bytes_max];
+  into.append(bytes, static_cast<size_t>(put_fixed64(bytes, value) - bytes));
 }
 
 void put_number(std::string& into, double value) {
-  const Decimal decimal = decimal_of(value);
-  into.push_back(static_cast<char>(decimal.scale));
-  if (decimal.scale == raw_double)
-    put_fixed64(into, std::bit_cast<uint64_t>(value));
-  else
-    put_signed(into, decimal.digits);
+  char bytes[number_bytes_max];
+  into.append(bytes, static_cast<size_t>(put_number(bytes, value) - bytes));
 }
 
 uint8_t Taker::byte() {

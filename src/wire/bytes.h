@@ -19,6 +19,14 @@ void put_fixed64(std::string& into, uint64_t value);  // little endian
 // One byte s, then: s = 0 … 9: signed varint m, the value is m / 10^s exactly as a double; s = 255: the 8 bytes of the double.
 void put_number(std::string& into, double value);
 
+// The same to where there is room for it: behind the bytes put. A number of any kind takes number_bytes_max at most.
+inline constexpr size_t number_bytes_max = 11;
+char* put_varint(char* at, uint64_t value);
+char* put_signed(char* at, int64_t value);
+char* put_text(char* at, std::string_view text);
+char* put_fixed64(char* at, uint64_t value);
+char* put_number(char* at, double value);
+
 class Taker {
  public:
   explicit Taker(Bytes bytes) : at_(bytes.data()), end_(bytes.data() + bytes.size()) {}

@@ -99,7 +99,7 @@ bool FieldReader::integer(std::string_view field, std::string_view value, int64_
 bool FieldReader::time(std::string_view field, std::string_view value, ParsedTime& into) {
   std::optional<ParsedTime> time;
   if (kind_of(value) == JsonKind::string) {
-    if (const auto meant = json_string(value, scratch_)) time = parse_time(*meant, naive_offset_);
+    if (const auto meant = json_string(value, scratch_)) time = time_of(*meant);
   } else if (kind_of(value) == JsonKind::number) {
     if (const auto number = parsed<double>(value)) time = parse_epoch(*number);
   }

@@ -9,6 +9,7 @@
 
 #include "domain/order.h"
 #include "wire/json_in.h"
+#include "wire/location_fields.h"
 #include "wire/time_text.h"
 
 namespace waybill::wire {
@@ -33,6 +34,7 @@ class FieldReader {
   bool integer(std::string_view field, std::string_view value, int64_t& into);
   bool time(std::string_view field, std::string_view value, ParsedTime& into);
   bool time(std::string_view field, std::string_view value, std::optional<Time>& into);
+  std::optional<ParsedTime> time_of(std::string_view text) const { return parse_time(text, naive_offset_); }
   bool text(std::string_view field, std::string_view value, std::string& into);
   bool state(std::string_view field, std::string_view value, DeliveryState& into);
 
@@ -58,6 +60,9 @@ enum class LocationNeeds { order_or_deliverer, order };
 // One item of a body. `number` is its place in the body, from 0. False: fields.failure() says why, without `raw`.
 bool read_location(std::string_view object, LocationNeeds needs, const InputOptions& options, size_t number,
                    FieldReader& fields, Location& into);
+// What is left when the fields are read: the token's deliverer, what must be there, received_at, a client id of the request's.
+bool complete_location(LocationFieldSet given, LocationNeeds needs, const InputOptions& options, size_t number,
+                       FieldReader& fields, Location& into);
 // `into.kind` is set; so is `into.order` where the path names it, and is then not needed in the object.
 bool read_order(std::string_view object, const InputOptions& options, size_t number, FieldReader& fields,
                 OrderCommand& into);

@@ -32,6 +32,15 @@ struct ItemFailure {
 template <class T>
 using Items = std::vector<std::variant<T, ItemFailure>>;
 
+// Takes the items of a body one by one, in its order.
+template <class T>
+class ItemSink {
+ public:
+  virtual ~ItemSink() = default;
+  virtual void take(T& item) = 0;  // it may move from it; the next one is read into the same
+  virtual void take(ItemFailure failure) = 0;
+};
+
 struct InputOptions {
   Duration naive_offset{};  // of timestamps without a zone: local minus UTC
   Time received_at{};  // stamped into what is read
@@ -46,12 +55,19 @@ inline constexpr size_t item_bytes_max = 256 << 10;  // more makes an item inval
 inline constexpr size_t text_bytes_max = 4 << 10;  // of a text of ours that is not an id
 inline constexpr size_t items_max = 100'000;  // of one body: more makes it invalid as a whole
 
+// thorough: no short way for what is written plainly (wire/plain_location.h), for tests that compare.
+enum class Reading { quick, thorough };
+
 class InputParser {
  public:
-  InputParser();
+  explicit InputParser(Reading reading = Reading::quick);
   ~InputParser();
 
-  // Items, or invalid where the body as a whole is not the form it says (the answer is then a 400 and nothing is kept).
+  // Items, or invalid where the body as a whole is not the form it says (the answer is then a 400 and nothing is kept, not
+  // even of the items that the sink was given before).
+  Result<void> locations(std::string_view body, BodyForm form, const InputOptions& options, ItemSink<Location>& sink);
+  Result<void> orders(std::string_view body, BodyForm form, const InputOptions& options, ItemSink<OrderCommand>& sink);
+  // All of them together.
   Result<Items<Location>> locations(std::string_view body, BodyForm form, const InputOptions& options);
   Result<Items<OrderCommand>> orders(std::string_view body, BodyForm form, const InputOptions& options);
   // The body of reassign, close, cancel: {deliverer_id?, at?, …} or empty.

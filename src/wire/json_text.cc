@@ -266,6 +266,8 @@ JsonWalk::JsonWalk(std::string_view container) : at_(container.data()), end_(con
   if (at_ < end_) ++at_;
 }
 
+JsonWalk JsonWalk::among(std::string_view rest) { return {rest.data(), rest.data() + rest.size()}; }
+
 void JsonWalk::skip_space() {
   while (at_ < end_ && (is_space(*at_) || *at_ == ',' || *at_ == ':')) ++at_;
 }

@@ -46,12 +46,16 @@ JsonKind kind_of(std::string_view value);
 class JsonWalk {
  public:
   explicit JsonWalk(std::string_view container);  // an object or an array, from its bracket on
+  // Among the elements of an array: what is left of its text, from an element, a comma or the closing bracket on.
+  static JsonWalk among(std::string_view rest);
 
   // The next member of an object (the name with its quotes) or element of an array, as they stand; false at the end.
   bool next_member(std::string_view& name, std::string_view& value);
   bool next_element(std::string_view& value);
+  std::string_view rest() const { return {at_, end_}; }
 
  private:
+  JsonWalk(const char* at, const char* end) : at_(at), end_(end) {}
   void skip_space();
   std::string_view take_value();
 

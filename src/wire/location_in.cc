@@ -1,4 +1,3 @@
-#include <array>
 #include <limits>
 
 #include "wire/item_in.h"
@@ -7,37 +6,11 @@
 namespace waybill::wire {
 namespace {
 
-enum Field : size_t {
-  order_id,
-  deliverer_id,
-  delivery_state,
-  latitude,
-  longitude,
-  timestamp,
-  speed,
-  accuracy,
-  altitude,
-  heading,
-  sent_at,
-  event_id,
-  field_count
-};
-constexpr std::array<std::string_view, field_count> names = {"order_id",  "deliverer_id", "delivery_state", "latitude",
-                                                             "longitude", "timestamp",    "speed",          "accuracy",
-                                                             "altitude",  "heading",      "sent_at",        "event_id"};
 constexpr double unbounded = std::numeric_limits<double>::infinity();
 
-// Items of a body have their fields in the same order, so the search begins behind the field before.
-Field field_of(std::string_view name, size_t& next) {
-  for (size_t i = 0; i < field_count; ++i, ++next) {
-    if (next == field_count) next = 0;
-    if (names[next] == name) return static_cast<Field>(next++);
-  }
-  return field_count;
-}
-
-bool read_field(Field field, std::string_view value, FieldReader& fields, Location& into) {
-  const std::string_view name = names[field];
+bool read_field(LocationField field, std::string_view value, FieldReader& fields, Location& into) {
+  const std::string_view name = name_of(field);
+  using enum LocationField;
   switch (field) {
     case order_id: return fields.id(name, value, into.order);
     case deliverer_id: return fields.id(name, value, into.deliverer);
@@ -64,17 +37,8 @@ bool read_field(Field field, std::string_view value, FieldReader& fields, Locati
       bool integer = false;
       return fields.id(name, value, into.client_id, integer);
     }
-    case field_count: break;
+    case none: break;
   }
-  return true;
-}
-
-bool check_required(uint32_t given, LocationNeeds needs, FieldReader& fields) {
-  const auto has = [&](Field field) { return (given >> field & 1) != 0; };
-  if (needs == LocationNeeds::order && !has(order_id)) return fields.missing(names[order_id]);
-  if (!has(order_id) && !has(deliverer_id)) return fields.missing(names[deliverer_id]);
-  for (const Field field : {latitude, longitude, timestamp})
-    if (!has(field)) return fields.missing(names[field]);
   return true;
 }
 
@@ -85,30 +49,38 @@ bool read_location(std::string_view object, LocationNeeds needs, const InputOpti
   if (kind_of(object) != JsonKind::object) return fields.refuse("", "expected a JSON object");
   JsonWalk walk(object);
   std::string_view literal, value;
-  uint32_t named = 0, given = 0;
+  LocationFieldSet named, given;
   size_t next = 0;
   while (walk.next_member(literal, value)) {
     const std::optional<std::string_view> name = fields.name(literal);
-    const Field field = name ? field_of(*name, next) : field_count;
-    if (field == field_count) {
+    const LocationField field = name ? location_field_of(*name, next) : LocationField::none;
+    if (field == LocationField::none) {
       if (!fields.attribute(literal, value, into.attributes)) return false;
       continue;
     }
-    const uint32_t bit = uint32_t{1} << field;
-    if ((named & bit) != 0) return fields.refuse(names[field], "is given twice");
-    named |= bit;
+    if (!named.add_new(field)) return fields.refuse(name_of(field), "is given twice");
     if (kind_of(value) == JsonKind::null) continue;
-    given |= bit;
+    given.add(field);
     if (!read_field(field, value, fields, into)) return false;
   }
+  return complete_location(given, needs, options, number, fields, into);
+}
+
+bool complete_location(LocationFieldSet given, LocationNeeds needs, const InputOptions& options, size_t number,
+                       FieldReader& fields, Location& into) {
   if (!options.deliverer.empty()) {
     if (!into.deliverer)
       into.deliverer = DelivererId(options.deliverer);
     else if (into.deliverer->text != options.deliverer)
-      return fields.deny(names[deliverer_id], "is not the deliverer of this token");
-    given |= uint32_t{1} << deliverer_id;
+      return fields.deny(name_of(LocationField::deliverer_id), "is not the deliverer of this token");
+    given.add(LocationField::deliverer_id);
   }
-  if (!check_required(given, needs, fields)) return false;
+  if (needs == LocationNeeds::order && !given.has(LocationField::order_id))
+    return fields.missing(name_of(LocationField::order_id));
+  if (!given.has(LocationField::order_id) && !given.has(LocationField::deliverer_id))
+    return fields.missing(name_of(LocationField::deliverer_id));
+  for (const LocationField field : {LocationField::latitude, LocationField::longitude, LocationField::timestamp})
+    if (!given.has(field)) return fields.missing(name_of(field));
   into.received_at = options.received_at;
   if (into.client_id.empty() && !options.idempotency_key.empty())
     into.client_id = options.idempotency_key + '#' + std::to_string(number);

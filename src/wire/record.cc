@@ -265,21 +265,31 @@ std::string encoded(const Record& record) {
 }  // namespace
 
 void encode_record(const Location& location, std::string& into) {
-  into.push_back(static_cast<char>(Type::location));
-  put_varint(into, flags_of(location));
-  if (location.order) put_text(into, location.order->text);
-  if (location.deliverer) put_text(into, location.deliverer->text);
-  put_time(into, location.fix_time);
-  put_signed(into, difference(location.received_at, location.fix_time));
-  put_number(into, location.latitude);
-  put_number(into, location.longitude);
-  if (location.accuracy_m) put_number(into, *location.accuracy_m);
-  if (location.altitude_m) put_number(into, *location.altitude_m);
-  if (location.speed_mps) put_number(into, *location.speed_mps);
-  if (location.heading_deg) put_number(into, *location.heading_deg);
-  if (location.sent_at) put_signed(into, difference(*location.sent_at, location.fix_time));
-  if (!location.client_id.empty()) put_text(into, location.client_id);
-  if (!location.attributes.empty()) put_text(into, location.attributes);
+  constexpr size_t numbers_max = 16;  // lengths and flags among them
+  const size_t texts = (location.order ? location.order->text.size() : 0) +
+                       (location.deliverer ? location.deliverer->text.size() : 0) + location.client_id.size() +
+                       location.attributes.size();
+  const size_t begin = into.size();
+  // The size that it passes is left alone: libstdc++ 12 passes the capacity.
+  into.resize_and_overwrite(begin + texts + numbers_max * number_bytes_max, [&](char* data, size_t) {
+    char* at = data + begin;
+    *at++ = static_cast<char>(Type::location);
+    at = put_varint(at, flags_of(location));
+    if (location.order) at = put_text(at, location.order->text);
+    if (location.deliverer) at = put_text(at, location.deliverer->text);
+    at = put_fixed64(at, static_cast<uint64_t>(to_us(location.fix_time)));
+    at = put_signed(at, difference(location.received_at, location.fix_time));
+    at = put_number(at, location.latitude);
+    at = put_number(at, location.longitude);
+    if (location.accuracy_m) at = put_number(at, *location.accuracy_m);
+    if (location.altitude_m) at = put_number(at, *location.altitude_m);
+    if (location.speed_mps) at = put_number(at, *location.speed_mps);
+    if (location.heading_deg) at = put_number(at, *location.heading_deg);
+    if (location.sent_at) at = put_signed(at, difference(*location.sent_at, location.fix_time));
+    if (!location.client_id.empty()) at = put_text(at, location.client_id);
+    if (!location.attributes.empty()) at = put_text(at, location.attributes);
+    return static_cast<size_t>(at - data);
+  });
 }
 
 void encode_record(const Record& record, std::string& into) {
