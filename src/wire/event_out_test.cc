@@ -43,6 +43,7 @@ TEST(EventOut, writes_a_location_with_its_position_and_its_age_when_it_is_told) 
   location.longitude = -8.61;
   Event event = of_order(Event::Kind::location);
   event.location = std::make_shared<const Location>(location);
+  event.of_location = true;
   EXPECT_EQ(json_of(event, morning + std::chrono::milliseconds(1500)),
             R"({"order_id":1001,"deliverer_id":"d7","state":"open","at":"2026-01-15T09:00:00.000Z",)"
             R"("received_at":"2026-01-15T09:00:00.000Z","location":{"order_id":1001,"latitude":41.15,)"
