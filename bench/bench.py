@@ -96,11 +96,11 @@ def start_nginx(folder):
     return Server("nginx", process, port, int(children[0]))
 
 
-def start_waybill(folder):
+def start_waybill(folder, *arguments):
     port = free_port()
     log = open(folder / "waybill.log", "w")
-    process = subprocess.Popen([WAYBILL, "up", "--listen", f"127.0.0.1:{port}", "--data", folder / "data"],
-                               stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+    process = subprocess.Popen([WAYBILL, "up", "--listen", f"127.0.0.1:{port}", "--data", folder / "data",
+                                *map(str, arguments)], stdin=subprocess.DEVNULL, stdout=log, stderr=log)
     wait_until(f"waybill is ready; see {folder}/waybill.log", lambda: get(port, "/readyz"), READY_S_MAX)
     return Server("waybill", process, port)
 
