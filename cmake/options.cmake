@@ -23,6 +23,7 @@ if(WAYBILL_SANITIZE)
   add_link_options(-fsanitize=${WAYBILL_SANITIZE})
   if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND WAYBILL_SANITIZE STREQUAL "thread")
     add_compile_options(-Wno-tsan)  # Asio's fences, which ThreadSanitizer does not follow
+    add_link_options(-Wl,--version-script=${CMAKE_SOURCE_DIR}/cmake/tsan.map)
   endif()
 endif()
 
