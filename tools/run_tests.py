@@ -21,6 +21,7 @@ import time
 import xml.etree.ElementTree
 
 import clang_tidy
+import races
 import tidy
 import pinned_venv
 
@@ -31,12 +32,13 @@ PROGRAM_S_MAX = 20 * 60  # a test program or Python suite that runs longer is st
 CRASH_CYCLES = 50  # kills of a running process in script/test; script/soak does this many for each of its minutes
 ORDERS = 1_000_000  # distinct order ids that one client sends in script/soak; in script/test it is a part of that
 OUTPUT_CHARS_MAX = 20_000  # of a failure's output: the end of it is shown
+RACES_S_MAX = 3600  # the same for one with ThreadSanitizer
+SLOWER = 5  # what tests/running.py is told of that
 YEAR = {"YEAR_DAYS": 365, "YEAR_LOCATIONS_A_DAY": 12 * 86_400, "YEAR_KEEP_DAYS": 7}  # 378 million locations
 YEAR_S_MAX = 6 * 3600
 ENVIRONMENT = {
     "ASAN_OPTIONS": "detect_leaks=1:strict_string_checks=1:detect_stack_use_after_return=1",
     "UBSAN_OPTIONS": "print_stacktrace=1",
-    "TSAN_OPTIONS": "halt_on_error=1:second_deadlock_stack=1",
 }
 
 
@@ -120,10 +122,10 @@ def gtest_outcome(command, seconds_max=PROGRAM_S_MAX, **variables):
         return outcome
 
 
-def pytest_outcome(folder, seconds_max=PROGRAM_S_MAX, **variables):
+def pytest_outcome(folder, seconds_max=PROGRAM_S_MAX, before=(), **variables):
     with tempfile.TemporaryDirectory() as scratch:
         report = pathlib.Path(scratch) / "report.xml"
-        code, output = run_program([sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--tb=long",
+        code, output = run_program([*before, sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--tb=long",
                                     f"--junitxml={report}", folder], seconds_max, PYTHONDONTWRITEBYTECODE=1, **variables)
         outcome = Outcome()
         for case in xml.etree.ElementTree.parse(report).iter("testcase") if report.exists() else ():
@@ -137,6 +139,15 @@ def pytest_outcome(folder, seconds_max=PROGRAM_S_MAX, **variables):
                 outcome.passed += 1
         if code != 0 and not outcome.failures:
             outcome.failures.append((f"pytest ended with {code}", output))
+        return outcome
+
+
+def races_outcome(run):
+    """What run() says of programs with ThreadSanitizer, and each race that was seen in one of them, however it ended."""
+    with tempfile.TemporaryDirectory() as folder:
+        outcome = run(TSAN_OPTIONS=f"exitcode=0:second_deadlock_stack=1:history_size=7:log_path='{folder}/race'")
+        for path in sorted(pathlib.Path(folder).iterdir()):
+            outcome.failures += [(path.name, report) for report in races.that_count(path.read_text(errors="replace"))]
         return outcome
 
 
@@ -166,15 +177,29 @@ def clang_tidy_outcome(build):
     return Outcome(passed=1)
 
 
-def unit_suites(build, before=()):
+def unit_suites(build, run=gtest_outcome):
     """[(name, run)] of every test program that the build knows."""
     shown = subprocess.run(["ctest", "--test-dir", build, "--show-only=json-v1"], capture_output=True, text=True, check=True)
     tests = json.loads(shown.stdout)["tests"]
     if not tests:
         return [("unit", Outcome)]
     # ctest gives no command for a program that was not built: naming it as one makes its suite fail with that name.
-    return [(f"unit {test['name']}", lambda command=test.get("command", [test["name"]]): gtest_outcome([*before, *command]))
-            for test in tests]
+    return [(f"unit {test['name']}", lambda command=test.get("command", [test["name"]]): run(command)) for test in tests]
+
+
+def race_suites(build):
+    """[(name, run)] of tests/e2e and every test program, with ThreadSanitizer."""
+    # That of g++ 12 cannot live with the address randomisation of newer kernels.
+    steady = ["setarch", "--addr-no-randomize"]
+    if not shutil.which("setarch") or subprocess.run([*steady, "true"], capture_output=True).returncode != 0:
+        steady = []
+
+    def e2e(**options):
+        return pytest_outcome(ROOT / "tests" / "e2e", RACES_S_MAX, steady, WAYBILL=build / "waybill", SLOWER=SLOWER, **options)
+
+    def unit(command):
+        return races_outcome(lambda **options: gtest_outcome([*steady, *command], RACES_S_MAX, **options))
+    return [(f"{name}, tsan", run) for name, run in [("e2e", lambda: races_outcome(e2e)), *unit_suites(build, unit)]]
 
 
 def python_suites():
@@ -215,11 +240,7 @@ def run_live(tally):
 
 
 def run_soak(tally, minutes):
-    # ThreadSanitizer of g++ 12 cannot live with the address randomisation of newer kernels.
-    steady = ["setarch", "--addr-no-randomize"]
-    if not shutil.which("setarch") or subprocess.run([*steady, "true"], capture_output=True).returncode != 0:
-        steady = []
-    tally.suites([(f"{name}, tsan", run) for name, run in unit_suites(ROOT / "build" / "tsan", steady)], os.cpu_count())
+    tally.suites(race_suites(ROOT / "build" / "tsan"), os.cpu_count())
     tally.suites([(f"fuzz {path.stem}", lambda path=path: fuzz_outcome(path, minutes))
                   for path in sorted((ROOT / "src").rglob("*_fuzz.cc"))], os.cpu_count())
     tally.suite("a year", lambda: gtest_outcome(

@@ -5,7 +5,7 @@ import tomllib
 
 import pytest
 
-from running import NotStarted, Waybill, run
+from running import NotStarted, SLOWER, Waybill, run
 
 PATH = "/v1/locations"
 
@@ -63,7 +63,7 @@ def test_it_is_ready_within_a_second_of_a_clean_stop(fresh):
     fresh.stop()
     began = time.monotonic()
     fresh.start()
-    assert time.monotonic() - began < 5  # 1 s is for the release; a build with sanitizers is given more
+    assert time.monotonic() - began < 5 * SLOWER  # 1 s is for the release; a build with sanitizers is given more
 
 
 def test_a_second_writer_is_refused_clearly(fresh):

@@ -81,6 +81,17 @@ def test_a_python_suite_that_cannot_be_read_fails(tmp_path):
     assert len(run_tests.pytest_outcome(tmp_path).failures) == 1
 
 
+def test_a_race_in_a_process_that_was_killed_is_a_failure(tmp_path):
+    server = program(tmp_path, """reports=$(echo "$TSAN_OPTIONS" | sed "s/.*log_path='//; s/'.*//")
+echo "WARNING: ThreadSanitizer: data race" > "$reports.$$"; kill -9 $$
+""")
+    (tmp_path / "test_x.py").write_text(
+        f"import subprocess\ndef test_a(): assert subprocess.run({[str(part) for part in server]}).returncode == -9\n")
+    outcome = run_tests.races_outcome(lambda **options: run_tests.pytest_outcome(tmp_path, before=["env", "--"], **options))
+    assert outcome.passed == 1
+    assert [said for _, said in outcome.failures] == ["WARNING: ThreadSanitizer: data race\n"]
+
+
 def test_a_suite_without_tests_fails(tmp_path, capsys):
     tally = run_tests.Tally()
     tally.suite("empty", lambda: run_tests.pytest_outcome(tmp_path))
