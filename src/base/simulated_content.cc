@@ -123,7 +123,14 @@ void Node::crash(Random& random, Unsynced unsynced) {
     content.write(lost[i].offset, as_bytes(lost[i].on_disk).first(count));
   }
   lost.clear();
-  for (size_t i = 0; unsynced == Unsynced::by_seed && i < changes.size(); ++i) redo(changes[i], written[i], random);
+  switch (unsynced) {
+    case Unsynced::by_seed:
+      for (size_t i = 0; i < changes.size(); ++i) redo(changes[i], written[i], random);
+      break;
+    case Unsynced::in_order: redo_first(written, random); break;
+    case Unsynced::dropped:
+    case Unsynced::kept: break;
+  }
   changes.clear();
 }
 
@@ -142,6 +149,18 @@ void Node::redo(const Change& change, const std::string& written, Random& random
     const uint64_t end = std::min((at / sector_bytes + 1) * sector_bytes, change.offset + change.count);
     if (random.chance(0.5)) content.write(at, as_bytes(written).subspan(at - change.offset, end - at));
     at = end;
+  }
+}
+
+void Node::redo_first(const std::vector<std::string>& written, Random& random) {
+  const uint64_t last = random.below(changes.size() + 1);
+  for (size_t i = 0; i <= last && i < changes.size(); ++i) {
+    const Change& change = changes[i];
+    const uint64_t count = i < last ? change.count : random.below(change.count + 1);
+    if (change.write)
+      content.write(change.offset, as_bytes(written[i]).first(count));
+    else if (i < last)
+      content.resize(change.size_after);
   }
 }
 

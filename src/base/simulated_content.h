@@ -74,6 +74,7 @@ struct Node {
  private:
   void write_again(uint64_t offset, uint64_t count);
   void redo(const Change& change, const std::string& written, Random& random);
+  void redo_first(const std::vector<std::string>& written, Random& random);
 };
 
 }  // namespace waybill::simulated

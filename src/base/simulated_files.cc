@@ -477,7 +477,7 @@ class MemoryFiles final : public SimulatedFiles {
     const uint64_t kept = random.below(disk_.name_changes.size() + 1);
     for (uint64_t i = 0; i < disk_.name_changes.size(); ++i) {
       const bool survives = ordered ? i < kept : random.chance(0.5);
-      if (unsynced == Unsynced::by_seed && survives) disk_.name_changes[i].apply(disk_.durable_names);
+      if (unsynced != Unsynced::dropped && survives) disk_.name_changes[i].apply(disk_.durable_names);
     }
     // A folder sorts before what it holds, so one pass drops everything below a folder that is not there.
     for (auto it = disk_.durable_names.begin(); it != disk_.durable_names.end();) {

@@ -16,9 +16,10 @@ namespace waybill {
 
 enum class Failing { once, from_then_on };
 
-// What becomes of that which was not synced: dropped, torn or kept by the seed; all of it dropped; or kept, unsynced as it
-// is, which is what the death of a process alone does: the next crash may take it.
-enum class Unsynced { by_seed, dropped, kept };
+// What becomes of that which was not synced: dropped, torn or kept by the seed; kept up to a place by the seed and dropped
+// behind it, as on file systems where a file grows only when what it grows by is on the disk; all of it dropped; or kept,
+// unsynced as it is, which is what the death of a process alone does: the next crash may take it.
+enum class Unsynced { by_seed, in_order, dropped, kept };
 
 class SimulatedFiles : public Files {
  public:

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <set>
 #include <thread>
 
 #include "base/random.h"
@@ -129,6 +130,27 @@ TEST(SimulatedFiles, unsynced_writes_are_kept_dropped_or_torn_by_the_seed_and_sy
   EXPECT_GT(kept, 20);
   EXPECT_GT(dropped, 20);
   EXPECT_GT(torn, 20);
+}
+
+TEST(SimulatedFiles, what_is_kept_in_order_has_no_hole_and_ends_anywhere_behind_what_was_synced) {
+  const std::string all = "synced, first, second, third";
+  std::set<size_t> ends;
+  for (uint64_t seed = 0; seed < 200; ++seed) {
+    auto files = make_simulated_files();
+    auto file = made(*files, "a");
+    ASSERT_TRUE(file->write_at(0, as_bytes(all.substr(0, 6))));
+    ASSERT_TRUE(file->sync());
+    ASSERT_TRUE(files->sync_folder(""));
+    ASSERT_TRUE(file->write_at(6, as_bytes(all.substr(6, 7))));
+    ASSERT_TRUE(file->write_at(13, as_bytes(all.substr(13, 8))));
+    ASSERT_TRUE(file->write_at(21, as_bytes(all.substr(21))));
+    files->crash(seed, Unsynced::in_order);
+    const std::string after = content(*files, "a");
+    ASSERT_GE(after.size(), 6u);
+    EXPECT_EQ(after, all.substr(0, after.size()));
+    ends.insert(after.size());
+  }
+  EXPECT_EQ(ends.size(), all.size() - 5);
 }
 
 TEST(SimulatedFiles, a_rename_that_was_not_synced_survives_or_not_but_never_loses_the_file) {
