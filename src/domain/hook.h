@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <initializer_list>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -56,6 +57,15 @@ inline constexpr EventKinds hook_events_usual = {Event::Kind::state, Event::Kind
 inline constexpr size_t hooks_max = 100;            // at a time; one more is refused
 inline constexpr size_t hook_id_bytes_max = 64;
 inline constexpr size_t hook_url_bytes_max = 2048;
+
+// How far the telling has come.
+struct HookStanding {
+  bool failed = false;      // it is told nothing more until somebody asks for it
+  std::string why;          // of the last that went wrong; of one that failed why it did
+  std::string next;         // id of the first event that may not have been told
+  size_t waiting = 0;       // events at hand that are not told yet
+  std::optional<Time> since;  // our clock, of the oldest of them
+};
 
 // It is a part of file names: letters, digits, - and _.
 bool is_hook_id(std::string_view text);
