@@ -272,11 +272,17 @@ void Notifier::send(Course& course, std::optional<EventPlace> place, const std::
                 .place = place,
                 .attempt = {.id = id, .type = type, .at = now}};
   if (place) flight.attempt.attempt = ++course.line.trying(*place).attempts;
+  const auto signature = parts_.signer.signature(course.row.hook.id, id, seconds, body);
+  if (!signature) {
+    course.why = signature.error().message;
+    log::error("a webhook is not told, its requests cannot be signed", {{"why", course.why}});
+    if (place) course.line.again(*place, parts_.clock.steady() + options_.retry_max);
+    return;
+  }
   Outgoing outgoing{.ticket = ++ticket_,
                     .url = course.row.hook.url,
                     .headers = {"content-type: application/json", "user-agent: waybill", "webhook-id: " + id,
-                                "webhook-timestamp: " + std::to_string(seconds),
-                                "webhook-signature: " + parts_.signer.signature(course.row.hook.id, id, seconds, body)},
+                                "webhook-timestamp: " + std::to_string(seconds), "webhook-signature: " + *signature},
                     .body = std::move(body)};
   ++course.in_flight;
   flights_.emplace(ticket_, std::move(flight));

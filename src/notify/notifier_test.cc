@@ -120,7 +120,7 @@ class NotifierTest : public testing::Test {
   std::unique_ptr<store::Store> store = std::move(*store::open_memory_store());
   std::unique_ptr<Metrics> metrics;
   Receiver receiver;
-  Signer signer{std::string(32, 'k')};
+  Signer signer{"", std::string(32, 'k')};
   std::unique_ptr<Notifier> notifier;
   uint64_t end = 0;
 };
@@ -133,7 +133,7 @@ TEST_F(NotifierTest, tells_what_is_wanted_with_a_signature_that_the_secret_prove
   const std::string stamp = Receiver::value_of(receiver.last, "webhook-timestamp: ");
   EXPECT_EQ(stamp, std::to_string(to_us(at(1000)) / 1'000'000));
   EXPECT_EQ(Receiver::value_of(receiver.last, "webhook-signature: "),
-            signer.signature("h", "1-0-3.0", std::stoll(stamp), receiver.last.body));
+            *signer.signature("h", "1-0-3.0", std::stoll(stamp), receiver.last.body));
   EXPECT_TRUE(receiver.last.body.starts_with(
       R"({"id":"1-0-3.0","type":"order.state","timestamp":"2024-01-15T09:00:31.000Z","data":{"order_id":"a",)"))
       << receiver.last.body;

@@ -47,24 +47,36 @@ Result<std::string> key_of(std::string_view text) {
   return key;
 }
 
-}  // namespace
-
-Result<Signer> Signer::open(const std::string& keys_folder) {
+Result<std::string> open_key(const std::string& keys_folder) {
   const std::string path = join_path(keys_folder, key_file);
   if (!system_files().info(path))
     TRY(write_secret_file(keys_folder, std::string(key_file), base64(random_bytes(key_bytes)) + '\n'));
   TRY_LET(const std::string text, read_secret_file(path));
-  TRY_LET(std::string key, key_of(text));
-  return Signer(std::move(key));
+  return key_of(text);
 }
 
-std::string Signer::secret(std::string_view hook) const { return "whsec_" + base64(hmac(key_, hook)); }
+}  // namespace
 
-std::string Signer::signature(std::string_view hook, std::string_view id, int64_t unix_seconds,
-                              std::string_view body) const {
+Result<std::string> Signer::secret_bytes(std::string_view hook) const {
+  return key_.with([&](std::string& key) -> Result<std::string> {
+    if (key.empty()) {
+      TRY_LET(key, open_key(keys_folder_));
+    }
+    return hmac(key, hook);
+  });
+}
+
+Result<std::string> Signer::secret(std::string_view hook) const {
+  TRY_LET(const std::string bytes, secret_bytes(hook));
+  return "whsec_" + base64(bytes);
+}
+
+Result<std::string> Signer::signature(std::string_view hook, std::string_view id, int64_t unix_seconds,
+                                      std::string_view body) const {
+  TRY_LET(const std::string bytes, secret_bytes(hook));
   std::string signed_text(id);
   signed_text.append(".").append(std::to_string(unix_seconds)).append(".").append(body);
-  return "v1," + base64(hmac(hmac(key_, hook), signed_text));
+  return "v1," + base64(hmac(bytes, signed_text));
 }
 
 }  // namespace waybill::notify
