@@ -45,6 +45,9 @@ class HookDesk {
     const auto input = wire::read_hook_input(request.body);
     if (!input) return refused(input.error());
     if (input->url.empty()) return refused(wire::ItemFailure{.field = "url", .reason = "is required", .raw = {}});
+    if (input->note.size() > note_bytes_max)
+      return refused(wire::ItemFailure{
+          .field = "note", .reason = "expected at most " + std::to_string(note_bytes_max) + " bytes", .raw = {}});
     if (const auto fits = webhooks_.check_url(input->url); !fits) return refused(fits.error());
     const auto hooks = parts_.store.hooks();
     if (!hooks) return reply_of(hooks.error());
