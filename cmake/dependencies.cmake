@@ -32,7 +32,7 @@ find_package(prometheus-cpp REQUIRED)
 # OpenSSL 3.0 (Apache-2.0): TLS on the server's sockets, keys of tokens. libjwt 1.10 (MPL-2.0): JSON Web Tokens, made and checked.
 pkg_check_modules(libjwt REQUIRED IMPORTED_TARGET libjwt)
 find_package(OpenSSL 3.0 REQUIRED)
-# libsodium 1.0.18 (ISC): argon2id for passwords, random secrets, base64url.
+# libsodium 1.0.18 (ISC): argon2id for passwords, random secrets, base64url, signatures of webhooks.
 pkg_check_modules(sodium REQUIRED IMPORTED_TARGET libsodium)
 # zlib 1.2.13 (Zlib), zstd 1.5.4 (BSD-3): Content-Encoding, .gz files.
 find_package(ZLIB REQUIRED)
@@ -41,7 +41,7 @@ pkg_check_modules(zstd REQUIRED IMPORTED_TARGET libzstd)
 find_library(CSV csv REQUIRED)
 # pugixml 1.13 (MIT): GPX in.
 find_package(pugixml REQUIRED)
-# libcurl 7.88 (curl): the HTTP client of simulate and replay.
+# libcurl 7.88 (curl): the HTTP client of simulate and replay; requests to webhooks.
 find_package(CURL REQUIRED)
 # CLI11 2.1 (BSD-3): flags and help. toml++ 3.3 (MIT): the configuration file.
 find_package(CLI11 REQUIRED)

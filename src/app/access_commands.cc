@@ -5,8 +5,7 @@
 #include <cstdio>
 #include <iostream>
 
-#include "app/config_flags.h"
-#include "app/serving.h"
+#include "app/subcommands.h"
 #include "app/wiring.h"
 #include "ingest/accept.h"
 #include "ingest/subscribe.h"
@@ -18,8 +17,6 @@
 
 namespace waybill::app {
 namespace {
-
-using Run = std::function<int()>;
 
 const Principal console{.role = Role::admin, .subject = "console", .credential = {}};
 
@@ -54,24 +51,6 @@ Result<std::string> either_way(const Config& config, const Ways& ways) {
   if (folder) return ways.ourselves(*folder);
   if (folder.error().code != Code::conflict) return std::unexpected(folder.error());
   return ways.ask();
-}
-
-Result<std::string> asked(const Config& config, Ask ask, const std::string& path, const std::string& body = {}) {
-  TRY_LET(HttpAnswer answer, call_serving(config, ask, path, body));
-  if (verdict_of(answer.status) == Verdict::taken) return std::move(answer.body);
-  return fail(Code::invalid, "the process that serves " + config.data + " answers " + std::to_string(answer.status) +
-                                 ": " + answer.body);
-}
-
-int print(const Result<std::string>& text) {
-  if (!text) return failed(text.error());
-  std::printf("%s\n", text->c_str());
-  return 0;
-}
-
-Result<Config> config_of(const ConfigFlags& flags) {
-  TRY_LET(LoadedConfig loaded, flags.load());
-  return std::move(loaded.config);
 }
 
 // ---- token
@@ -255,21 +234,6 @@ Result<std::string> make_link(const Config& config, const LinkFlags& flags) {
     return fail(Code::unavailable, "no waybill process serves " + config.data + ": start it, then make the link");
   };
   return either_way(config, {.ask = ask, .ourselves = ourselves});
-}
-
-// A command below a command: what it does is chosen when the line is parsed.
-template <class Do>
-void below(CLI::App& parent, const std::string& name, const std::string& help, const std::shared_ptr<Run>& chosen,
-           const std::function<void(CLI::App&)>& add_flags, Do run) {
-  CLI::App* command = parent.add_subcommand(name, help);
-  const auto flags = std::make_shared<ConfigFlags>(*command);
-  add_flags(*command);
-  command->callback([chosen, flags, run] {
-    *chosen = [flags, run] {
-      const auto config = config_of(*flags);
-      return config ? run(*config) : failed(config.error());
-    };
-  });
 }
 
 }  // namespace

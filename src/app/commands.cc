@@ -15,6 +15,7 @@
 #include "app/upgrade.h"
 #include "app/verify.h"
 #include "app/version.h"
+#include "app/webhook_commands.h"
 
 namespace waybill::app {
 namespace {
@@ -169,6 +170,7 @@ constexpr Command commands[] = {
     {"token", "who may come in: make keys, issue, list and revoke tokens", add_token},
     {"user", "who may log in to the pages with a password", add_user},
     {"link", "a customer's link to one order", add_link},
+    {"webhook", "who is told what happens: add, list, log, replay, test, secret, remove", add_webhook},
     {"backup", "one more generation of a data folder in a backup folder, also while it is served", add_backup},
     {"restore", "a generation of a backup as a new data folder", add_restore},
     {"upgrade", "bring a data folder of an older format to this one's", add_upgrade},

@@ -259,10 +259,29 @@ std::vector<Setting> access_settings() {
   };
 }
 
+std::vector<Setting> notify_settings() {
+  return {
+      text("notify.allow", "--notify-allow", &Config::notify_allow, "addresses and networks with commas between",
+           "where webhooks may lead to although it is not on the public internet, as 10.0.0.0/8"),
+      text("notify.ca_file", "--notify-ca-file", &Config::notify_ca_file, "a PEM file",
+           "authorities that receivers' certificates must come from; the system's where it is not given"),
+      number("notify.timeout_seconds", "--notify-timeout-seconds", &Config::notify_timeout_seconds, 1, 60,
+             "a receiver that does not answer by then has failed"),
+      number("notify.keep_hours", "--notify-keep-hours", &Config::notify_keep_hours, 1, 8760,
+             "what webhooks were told can be told again for so long"),
+      number("notify.hold_hours_max", "--notify-hold-hours-max", &Config::notify_hold_hours_max, 1, 24,
+             "a webhook that nothing gets through to for so long is failed"),
+      number("notify.retry_ms_first", "--notify-retry-ms-first", &Config::notify_retry_ms_first, 10, 60'000,
+             "wait before the first repeat; then twice as long each time"),
+      number("notify.retry_seconds_max", "--notify-retry-seconds-max", &Config::notify_retry_seconds_max, 1, 3600,
+             "and at most so long"),
+  };
+}
+
 // Settings of one table stand together, so that `waybill config` prints each table once.
 std::vector<Setting> make_settings() {
   std::vector<Setting> all;
-  for (const auto group : {general_settings, http_settings, storage_settings, access_settings})
+  for (const auto group : {general_settings, http_settings, storage_settings, access_settings, notify_settings})
     for (Setting& setting : group()) all.push_back(std::move(setting));
   for (Setting& setting : all) {
     setting.variable = "WAYBILL_" + setting.name;

@@ -60,6 +60,14 @@ struct Config {
   uint64_t privacy_trail_minutes = 10;
   uint64_t privacy_after_close_minutes = 60;
 
+  std::string notify_allow;
+  std::string notify_ca_file;
+  uint64_t notify_timeout_seconds = 10;
+  uint64_t notify_keep_hours = 72;
+  uint64_t notify_hold_hours_max = 24;
+  uint64_t notify_retry_ms_first = 1000;
+  uint64_t notify_retry_seconds_max = 300;
+
   std::string keys_folder() const;  // auth.keys, else `keys` of the data folder
   bool on_loopback() const;  // nobody but this machine can connect
   std::string host() const;

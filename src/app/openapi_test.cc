@@ -6,6 +6,7 @@
 
 #include "app/assets.h"
 #include "app/platform.h"
+#include "app/webhooks.h"
 #include "base/simulated_files.h"
 #include "serve/live.h"
 #include "store/memory.h"
@@ -46,6 +47,9 @@ std::set<std::string> served() {
   ingest::Progress progress;
   ingest::Acceptor acceptor(**journal, *metrics);
   serve::Live live(*metrics);
+  const Config config;
+  const DataFolder folder{.path = "data", .lock = nullptr};
+  const auto webhooks = open_webhooks({config, folder, **journal, **store, progress, *metrics});
   std::set<std::string> operations;
   for (const serve::Route& route : serve::api_routes({.acceptor = acceptor,
                                                       .journal = **journal,
@@ -55,7 +59,8 @@ std::set<std::string> served() {
                                                       .clock = system_clock(),
                                                       .audit = **audit,
                                                       .pages = pages(),
-                                                      .live = &live}))
+                                                      .live = &live,
+                                                      .webhooks = webhooks->get()}))
     // What the pages load is no interface for others.
     if (!route.pattern.starts_with("/web/"))
       operations.insert(operation(std::string(to_string(route.method)), route.pattern));

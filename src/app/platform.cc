@@ -12,6 +12,7 @@
 #include "app/simulate.h"
 #include "app/supervised.h"
 #include "app/version.h"
+#include "app/webhooks.h"
 #include "app/wiring.h"
 #include "base/environment.h"
 #include "base/guarded.h"
@@ -241,6 +242,7 @@ Result<void> run_platform(const PlatformOptions& options, std::stop_token stop) 
   ingest::Silence silence(*journal, *store, acceptor, clock, *metrics,
                           std::chrono::seconds(config.stale_after_seconds));
   Backups backups(backup_source(folder, *journal, opened, keeper), system_files(), clock, *metrics);
+  TRY_LET(const auto webhooks, open_webhooks({config, folder, *journal, *store, progress, *metrics}));
   const serve::ApiParts parts{
       .acceptor = acceptor,
       .journal = *journal,
@@ -255,7 +257,8 @@ Result<void> run_platform(const PlatformOptions& options, std::stop_token stop) 
       .tokens = tokens.get(),
       .live = &live,
       .start_backup = [&](const std::string& to, uint64_t keep) { return backups.start(to, keep); },
-      .backup_state = [&] { return backups.state(); }};
+      .backup_state = [&] { return backups.state(); },
+      .webhooks = webhooks.get()};
   TRY_LET(const auto server, serve::open_server(server_options(config, tls.get()), serve::api_routes(parts), *gate,
                                                 durability_of(*journal, ending), progress, *metrics, clock));
 
@@ -269,6 +272,7 @@ Result<void> run_platform(const PlatformOptions& options, std::stop_token stop) 
   std::jthread keeping([&](std::stop_token asked) { keeper.run(asked); });
   std::jthread listening([&](std::stop_token asked) { silence.run(asked); });
   std::jthread reloading([&](std::stop_token asked) { keep_reloading(options.reload, config, tls.get(), asked); });
+  webhooks->start();
   server->start();
   Supervised supervised(*server, clock);
   TRY_LET(const std::string url, say_where(options, server->port()));

@@ -10,6 +10,7 @@ Acceptor::Acceptor(journal::Journal& journal, Metrics& metrics)
       quarantined_(
           metrics.counter("waybill_ingest_accepted_total", "records taken into custody", {{"kind", "quarantined"}})),
       grants_(metrics.counter("waybill_ingest_accepted_total", "records taken into custody", {{"kind", "grant"}})),
+      hooks_(metrics.counter("waybill_ingest_accepted_total", "records taken into custody", {{"kind", "hook"}})),
       rejected_(metrics.counter("waybill_ingest_rejected_total", "items answered other than 2xx, not kept")) {}
 
 void Batch::add(const Location& location) {
@@ -44,6 +45,7 @@ Result<journal::Appended> Acceptor::accept(const Batch& batch) {
   commands_.add(batch.counts_[1]);
   quarantined_.add(batch.counts_[2]);
   grants_.add(batch.counts_[3]);
+  hooks_.add(batch.counts_[4]);
   return appended;
 }
 

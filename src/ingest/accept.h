@@ -47,6 +47,7 @@ class Acceptor {
   Counter& commands_;
   Counter& quarantined_;
   Counter& grants_;
+  Counter& hooks_;
   Counter& rejected_;
 };
 

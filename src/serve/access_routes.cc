@@ -1,9 +1,8 @@
 #include <algorithm>
-#include <condition_variable>
-#include <mutex>
 
 #include "serve/api.h"
 #include "serve/credentials.h"
+#include "serve/custody.h"
 #include "serve/gate.h"
 #include "serve/parameters.h"
 #include "serve/problem.h"
@@ -244,36 +243,13 @@ class AccessDesk {
   }
 
   Reply keep(const Request& request, const Grant& grant, std::string_view what, int status, std::string body) {
-    const wire::Record record = grant;
-    const auto kept = parts_.acceptor.accept({&record, 1});
-    if (!kept) return reply_of(kept.error());
-    // What is answered holds at once, at every door: it is durable and visible before.
-    if (const auto durable = parts_.journal.commit(); !durable) return reply_of(durable.error());
-    if (!wait_until_visible(kept->first + kept->count))
-      return reply_of(Problem{.status = 503, .detail = "it is kept, but the store does not show it yet"});
+    if (auto not_kept = keep_record(parts_, grant)) return std::move(*not_kept);
     parts_.audit.acted(asked_by(request), request.address, what, grant.id);
     Reply reply{.status = status, .body = std::move(body)};
     reply.headers.emplace_back("Cache-Control", "no-store");
     return reply;
   }
 
-  bool wait_until_visible(uint64_t offset) const {
-    struct Signal {
-      std::mutex mutex;
-      std::condition_variable reached;
-      bool there = false;
-    };
-    const auto signal = std::make_shared<Signal>();  // shared: Progress may keep it longer than we wait
-    parts_.progress.when(offset, [signal] {
-      std::lock_guard lock(signal->mutex);
-      signal->there = true;
-      signal->reached.notify_all();
-    });
-    std::unique_lock lock(signal->mutex);
-    return signal->reached.wait_for(lock, visible_wait_max, [&] { return signal->there; });
-  }
-
-  static constexpr std::chrono::seconds visible_wait_max{2};
   const ApiParts parts_;
 };
 

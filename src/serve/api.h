@@ -14,6 +14,7 @@
 #include "ingest/progress.h"
 #include "journal/journal.h"
 #include "serve/audit.h"
+#include "serve/hooks.h"
 #include "serve/http.h"
 #include "serve/tokens.h"
 #include "store/store.h"
@@ -54,6 +55,7 @@ struct ApiParts {
   // JSON. Where they are missing, so are the routes.
   std::function<Result<void>(const std::string& to, uint64_t keep)> start_backup = {};
   std::function<std::string()> backup_state = {};
+  Webhooks* webhooks = nullptr;  // where it is missing, so are the routes
 };
 
 // A packed body may become this much larger than http.body_mib_max allows a plain one to be, not more: 413.
@@ -78,5 +80,6 @@ std::vector<Route> system_routes(const ApiParts& parts);
 std::vector<Route> access_routes(const ApiParts& parts);
 std::vector<Route> backup_routes(const ApiParts& parts);
 std::vector<Route> live_routes(const ApiParts& parts);
+std::vector<Route> hook_routes(const ApiParts& parts);
 
 }  // namespace waybill::serve

@@ -55,9 +55,10 @@ Result<Recount> recount_rows(const View& view) {
   const auto each = [&](Table table, const auto& add) -> Result<void> {
     const auto rows = view.cursor(table, {});
     for (rows->seek({}); rows->valid(); rows->next()) {
-      // What was said of a credential stays longer than the books tell it apart.
+      // What was said of a credential or a webhook stays longer than the books tell it apart.
+      const bool stays = table == Table::grant || table == Table::hook;
       const bool told_apart =
-          table != Table::grant || be64_of(rows->key().substr(rows->key().size() - 8)) >= view.purged();
+          !stays || be64_of(rows->key().substr(rows->key().size() - 8)) >= view.purged();
       if (told_apart) TRY(add(rows->value()));
     }
     return rows->status();
@@ -67,7 +68,7 @@ Result<Recount> recount_rows(const View& view) {
     recount.locations_and_commands.add(event_id_of(kept.location));
     return {};
   }));
-  for (const Table table : {Table::command, Table::grant})
+  for (const Table table : {Table::command, Table::grant, Table::hook})
     TRY(each(table, [&](std::string_view row) -> Result<void> {
       TRY_LET(const wire::Record record, wire::decode_record(as_bytes(row)));
       recount.locations_and_commands.add(wire::event_id_of(record));

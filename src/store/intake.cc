@@ -8,7 +8,7 @@
 
 namespace waybill::store {
 
-Intake::Intake(Tables& tables, const Meta& meta, const Ledger& ledger)
+Intake::Intake(Tables& tables, const Meta& meta, const Ledger& ledger, std::span<const HookRow> hooks)
     : tables_(tables),
       batch_(tables.batch()),
       ledger_(ledger),
@@ -17,7 +17,10 @@ Intake::Intake(Tables& tables, const Meta& meta, const Ledger& ledger)
                              .durable = meta.visible,
                              .purged = meta.purged,
                              .epoch = meta.epoch,
-                             .partition = meta.partition}) {}
+                             .partition = meta.partition}) {
+  for (const HookRow& row : hooks) wanted_.say(row.hook);
+  committed_wanted_ = wanted_;
+}
 
 Watermarks Intake::watermarks() const {
   return watermarks_.with([](const Watermarks& marks) { return marks; });
@@ -49,7 +52,7 @@ Result<void> Intake::put(Position journal, std::span<const Entry> entries, std::
 
   const uint64_t end = entries.back().offset + 1;
   const size_t told_before = told ? told->size() : 0;
-  told_ = told;
+  told_ = told || wanted_.any.empty() ? told : &own_told_;
   Result<void> taken = take_all(entries);
   if (taken) {
     write_orders();
@@ -68,6 +71,7 @@ Result<void> Intake::put(Position journal, std::span<const Entry> entries, std::
   orders_.written(row_cache_bytes_max);
   deliverers_.written(row_cache_bytes_max);
   committed_ = ledger_;
+  committed_wanted_ = wanted_;
   batch_->clear();
   locations_.clear();
   client_ids_.clear();
@@ -87,7 +91,9 @@ Result<void> Intake::take_all(std::span<const Entry> entries) {
       if (ledger_.to != 0) batch_->put(Table::ledger, number_key(ledger_.from / ledger_span), encode_ledger(ledger_));
       ledger_ = Ledger{.from = entry.offset, .to = entry.offset, .by_outcome = {}};
     }
+    const size_t told_before = told_ ? told_->size() : 0;
     TRY(take(entry));
+    if (told_) keep_for_hooks(told_before);
   }
   return {};
 }
@@ -128,6 +134,8 @@ void Intake::forget() {
   locations_.clear();
   client_ids_.clear();
   ledger_ = committed_;
+  wanted_ = committed_wanted_;
+  own_told_.clear();
   taken_ = {};
 }
 
@@ -161,6 +169,13 @@ Result<void> Intake::take(const Entry& entry) {
       quarantine_record(entry, reason, grant->at);
     else
       take_grant(entry.offset, *grant);
+    return {};
+  }
+  if (const auto* hook = std::get_if<Hook>(&*entry.record)) {
+    if (const std::string_view reason = misfit(*hook); !reason.empty())
+      quarantine_record(entry, reason, hook->at);
+    else
+      take_hook(entry.offset, *hook);
     return {};
   }
   quarantine(entry.offset, wire::event_id_of(*entry.record), std::get<wire::Quarantined>(*entry.record));

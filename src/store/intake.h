@@ -6,6 +6,7 @@
 #pragma once
 
 #include <array>
+#include <map>
 #include <memory>
 #include <span>
 #include <unordered_set>
@@ -22,12 +23,13 @@ inline constexpr size_t row_cache_bytes_max = 24 << 20;
 
 class Intake {
  public:
-  // `ledger`: the last one stored.
-  Intake(Tables& tables, const Meta& meta, const Ledger& ledger);
+  // `ledger`: the last one stored; `hooks`: those that are.
+  Intake(Tables& tables, const Meta& meta, const Ledger& ledger, std::span<const HookRow> hooks);
 
   Result<void> put(Position journal, std::span<const Entry> entries, std::vector<Event>* told = nullptr);
   // Moves the boundary and the books of what lies below it, in one batch.
   Result<void> purge(uint64_t below);
+  Result<bool> drop_outbox(uint64_t below);
   // The rows of these ids were removed or written by another: they are read again.
   void forget_order(std::string_view id) { orders_.erase(id); }
   void forget_deliverer(std::string_view id) { deliverers_.erase(id); }
@@ -54,6 +56,12 @@ class Intake {
     DelivererRow row;
     RecentHours loose_hours;
   };
+  // What webhooks want to be told.
+  struct Wanted {
+    std::map<std::string, EventKinds, std::less<>> by_hook;
+    EventKinds any;
+    void say(const Hook& hook);
+  };
   using Orders = RowCache<CachedOrder>;
   using Deliverers = RowCache<CachedDeliverer>;
 
@@ -62,6 +70,8 @@ class Intake {
   Result<void> take_location(uint64_t offset, const Location& location);
   Result<void> take_command(uint64_t offset, const OrderCommand& command);
   void take_grant(uint64_t offset, const Grant& grant);
+  void take_hook(uint64_t offset, const Hook& hook);
+  void keep_for_hooks(size_t from);  // what the record at hand told, from there on
   void quarantine(uint64_t offset, const EventId& id, const wire::Quarantined& what);
   void quarantine_record(const Entry& entry, std::string_view reason, Time received_at);
   void count(uint64_t offset, Outcome outcome, const EventId& id);
@@ -107,6 +117,10 @@ class Intake {
   Ledger committed_;   // as stored
   std::array<uint64_t, outcome_count> taken_{};  // of the batch at hand
   std::vector<Event>* told_ = nullptr;           // null: nobody asks
+  std::vector<Event> own_told_;                  // where only webhooks ask
+  Wanted wanted_;                                // of the batch at hand
+  Wanted committed_wanted_;                      // as stored
+  std::string outbox_begin_;                     // key below which nothing is left
   Guarded<Watermarks> watermarks_;
   std::string row_;    // scratch
   std::string bytes_;  // scratch

@@ -58,6 +58,7 @@ Result<std::vector<Intake::Orders::Slot*>> Intake::orders_of(const DelivererId& 
     if (holder != nullptr && *holder == deliverer && std::ranges::find(ids, slot->id) == ids.end())
       ids.emplace_back(slot->id);
   }
+  std::ranges::sort(ids);  // in the same order whatever the batch: an event is known by its number
   std::vector<Orders::Slot*> held;
   for (const std::string& id : ids) {
     TRY_LET(Orders::Slot* const slot, order(id));

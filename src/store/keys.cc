@@ -139,6 +139,23 @@ std::string client_id_key(std::string_view client_id, const EventId& id) {
   return key;
 }
 
+std::string hook_key(std::string_view id, uint64_t offset) {
+  std::string key = id_prefix(id);
+  append_be64(key, offset);
+  return key;
+}
+
+std::string outbox_key(const EventPlace& place) {
+  std::string key;
+  append_be64(key, place.offset);
+  append_be32(key, place.number);
+  return key;
+}
+
+EventPlace event_place_of(std::string_view outbox_key) {
+  return {.offset = be64_of(outbox_key), .number = be32_of(outbox_key.substr(8))};
+}
+
 std::string number_key(uint64_t number) {
   std::string key;
   append_be64(key, number);

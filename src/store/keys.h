@@ -11,6 +11,7 @@
 
 #include "domain/access.h"
 #include "domain/location.h"
+#include "store/questions.h"
 
 namespace waybill::store {
 
@@ -53,6 +54,9 @@ std::string client_id_prefix(std::string_view client_id);
 std::string client_id_key(std::string_view client_id, const EventId& id);
 std::string grant_prefix(Grant::Kind kind, std::string_view id);
 std::string grant_key(Grant::Kind kind, std::string_view id, uint64_t offset);
+std::string hook_key(std::string_view id, uint64_t offset);
+std::string outbox_key(const EventPlace& place);
+EventPlace event_place_of(std::string_view outbox_key);
 std::string number_key(uint64_t number);  // of quarantine and ledger
 void append_id(std::string& into, const EventId& id);  // 16 bytes BE
 EventId id_of(std::string_view bytes);

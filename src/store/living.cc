@@ -90,7 +90,9 @@ uint64_t last_position_of(Table table, std::string_view key, std::string_view va
     case Table::assigned:
     case Table::updated:
     case Table::ledger:
-    case Table::grant: return never_goes;
+    case Table::grant:
+    case Table::hook:
+    case Table::outbox: return never_goes;
   }
   return never_goes;
 }

@@ -7,10 +7,20 @@
 #include <vector>
 
 #include "domain/geo.h"
+#include "domain/hook.h"
 #include "domain/order.h"
 #include "wire/record.h"
 
 namespace waybill::store {
+
+// Where an event is in the outbox: what it came of, and which of the record's events it is.
+struct EventPlace {
+  uint64_t offset = 0;
+  uint32_t number = 0;
+
+  EventPlace next() const { return {offset, number + 1}; }
+  auto operator<=>(const EventPlace&) const = default;
+};
 
 // A location where it is kept. Tracks and last are ordered by fix time, then state, then identity.
 struct Kept {
@@ -110,5 +120,17 @@ struct AccessPage {
   std::vector<Access> accesses;  // by kind, then id
   std::string next_cursor;  // empty at the end
 };
+
+struct HookRow {
+  uint64_t since = 0;  // the journal record that made it: it is told what comes behind
+  Hook hook;
+};
+
+struct OutboxRow {
+  EventPlace place;
+  Event event;
+};
+inline constexpr size_t outbox_bytes_max = 4 << 20;  // of one answer, unless a single event has more
+inline constexpr size_t outbox_drop_max = 10'000;    // rows removed by one call
 
 }  // namespace waybill::store

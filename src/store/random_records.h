@@ -48,6 +48,16 @@ inline Grant random_grant(Random& random) {
           .at = at(static_cast<int64_t>(random.below(600)))};
 }
 
+inline Hook random_hook(Random& random) {
+  return {.id = "h" + std::to_string(random.below(3)),
+          .removed = random.chance(0.4),
+          .url = "https://a.example/",
+          .events = EventKinds::of_bits(random.below(EventKinds::all_bits + 1)),
+          .at = at(static_cast<int64_t>(random.below(600))),
+          .by = "admin",
+          .note = {}};
+}
+
 inline Entry random_entry(Random& random, uint64_t offset) {
   Entry entry{.offset = offset, .record = {}, .undecoded = {}};
   const uint64_t kind = random.below(100);
@@ -61,6 +71,8 @@ inline Entry random_entry(Random& random, uint64_t offset) {
                                      .received_at = at(1)};
   else if (kind < 4)
     entry.record = random_grant(random);
+  else if (kind == 4)
+    entry.record = random_hook(random);
   else if (kind < 15)
     entry.record = random_command(random);
   else

@@ -26,6 +26,8 @@ Result<Said> take_credential(Cursor& rows, std::string_view prefix);
 std::string_view grant_prefix_of(std::string_view key);
 Result<std::optional<Access>> read_access(const View& view, Grant::Kind kind, std::string_view id);
 Result<AccessPage> read_accesses(const View& view, const AccessQuery& query);
+Result<std::vector<HookRow>> read_hooks(const View& view);
+Result<std::vector<OutboxRow>> read_outbox(const View& view, EventPlace from, size_t limit);
 Result<std::vector<Ledger>> read_ledgers(const View& view);
 Result<Recount> recount_rows(const View& view);
 

@@ -392,4 +392,9 @@ std::string_view misfit(const Grant& grant) {
   return fits(OrderId(grant.id)) ? std::string_view() : "the credential's id does not fit";
 }
 
+std::string_view misfit(const Hook& hook) {
+  if (!is_hook_id(hook.id)) return "the webhook's id does not fit";
+  return hook.url.size() <= hook_url_bytes_max ? std::string_view() : "the webhook's URL is too long";
+}
+
 }  // namespace waybill::store

@@ -89,6 +89,7 @@ Result<Ledger> decode_ledger(std::string_view bytes);
 std::string_view misfit(const Location& location);
 std::string_view misfit(const OrderCommand& command);
 std::string_view misfit(const Grant& grant);
+std::string_view misfit(const Hook& hook);
 bool is_of_the_calendar(Time time);  // years 1 … 9999
 
 }  // namespace waybill::store

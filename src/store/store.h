@@ -75,6 +75,13 @@ class Store {
   virtual Result<std::optional<Access>> access(Grant::Kind kind, const std::string& id) const = 0;
   virtual Result<AccessPage> accesses(const AccessQuery& query) const = 0;
 
+  // Those that were not removed, by id. What they want is put into the outbox as it happens, and stays until it is let go.
+  virtual Result<std::vector<HookRow>> hooks() const = 0;
+  // In the order of their places; fewer than the limit does not mean the end, none does.
+  virtual Result<std::vector<OutboxRow>> outbox(EventPlace from, size_t limit) const = 0;
+  // Events of records below this offset go, a bounded number at a time. Whether there are more: then call it again.
+  virtual Result<bool> drop_outbox(uint64_t below) = 0;
+
   virtual Result<std::vector<Ledger>> ledgers() const = 0;  // ascending, without gaps, up to the visible watermark
   virtual Result<Recount> recount() const = 0;  // reads everything
 };

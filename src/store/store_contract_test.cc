@@ -175,6 +175,12 @@ std::string everything_of(const Store& store) {
   for (const Access& access : checked(store.accesses({})).accesses)
     text += "access " + std::string(to_string(access.given.kind)) + " " + access.given.id + " " + access.given.subject +
             (access.revoked_at ? " revoked" : "") + "\n";
+  for (const HookRow& row : checked(store.hooks()))
+    text +=
+        "hook " + row.hook.id + " " + std::to_string(row.since) + " " + std::to_string(row.hook.events.bits()) + "\n";
+  for (const OutboxRow& row : checked(store.outbox({}, 1'000'000)))
+    text += "event " + std::to_string(row.place.offset) + "." + std::to_string(row.place.number) + " " +
+            std::string(to_string(row.event.kind)) + (row.event.order ? " " + row.event.order->text : "") + "\n";
   for (const Ledger& ledger : checked(store.ledgers()))
     for (const Sum& sum : ledger.by_outcome)
       text += "ledger " + std::to_string(ledger.to) + " " + std::to_string(sum.count) + " " + to_hex(sum.ids) + "\n";

@@ -22,9 +22,9 @@ Result<std::optional<Ledger>> first_ledger(const View& view) {
 
 class TableStore final : public Store {
  public:
-  TableStore(std::unique_ptr<Tables> tables, const Meta& meta, const Ledger& ledger)
+  TableStore(std::unique_ptr<Tables> tables, const Meta& meta, const Ledger& ledger, std::span<const HookRow> hooks)
       : tables_(std::make_unique<LivingTables>(std::move(tables), meta.purged)),
-        intake_(*tables_, meta, ledger),
+        intake_(*tables_, meta, ledger, hooks),
         quiet_(*tables_),
         purged_durably_(meta.purged) {}
 
@@ -89,6 +89,14 @@ class TableStore final : public Store {
   Result<AccessPage> accesses(const AccessQuery& query) const override {
     return read_accesses(*tables_->view(), query);
   }
+  Result<std::vector<HookRow>> hooks() const override { return read_hooks(*tables_->view()); }
+  Result<std::vector<OutboxRow>> outbox(EventPlace from, size_t limit) const override {
+    return read_outbox(*tables_->view(), from, limit);
+  }
+  Result<bool> drop_outbox(uint64_t below) override {
+    std::lock_guard lock(writing_);
+    return intake_.drop_outbox(below);
+  }
   Result<std::vector<Ledger>> ledgers() const override { return read_ledgers(*tables_->view()); }
   Result<Recount> recount() const override { return recount_rows(*tables_->view()); }
 
@@ -105,7 +113,7 @@ class TableStore final : public Store {
   }
 
   std::unique_ptr<LivingTables> tables_;
-  std::mutex writing_;  // put() and purge() write in turn
+  std::mutex writing_;  // put(), purge() and drop_outbox() write in turn
   Intake intake_;
   Quiet quiet_;
   uint64_t purged_durably_;  // rows go only below it: above, a crash would bring the books back and not the rows
@@ -124,6 +132,7 @@ Result<Ledger> last_ledger(const View& view) {
 Result<std::unique_ptr<Store>> open_table_store(std::unique_ptr<Tables> tables) {
   Meta meta;
   Ledger ledger;
+  std::vector<HookRow> hooks;
   {
     const auto view = tables->view();
     std::string bytes;
@@ -132,11 +141,12 @@ Result<std::unique_ptr<Store>> open_table_store(std::unique_ptr<Tables> tables) 
       TRY_LET(meta, decode_meta(bytes));
     }
     TRY_LET(ledger, last_ledger(*view));
+    TRY_LET(hooks, read_hooks(*view));
   }
   if (ledger.to != meta.visible)
     return fail(Code::corrupt, "the store's books end at " + std::to_string(ledger.to) + ", its watermark is " +
                                    std::to_string(meta.visible));
-  return std::make_unique<TableStore>(std::move(tables), meta, ledger);
+  return std::make_unique<TableStore>(std::move(tables), meta, ledger, hooks);
 }
 
 }  // namespace waybill::store

@@ -31,12 +31,14 @@ enum class Table : uint8_t {
   quarantine,
   ledger,
   grant,
+  hook,
+  outbox,
 };
 
 // By Table. RocksDB calls the one that is always there `default`.
-inline constexpr std::array<std::string_view, 13> table_names = {
-    "default", "location", "order",     "order_hours", "loose_hours", "deliverer", "assigned",
-    "command", "updated",  "client_id", "quarantine",  "ledger",      "grant"};
+inline constexpr std::array<std::string_view, 15> table_names = {
+    "default", "location",  "order",      "order_hours", "loose_hours", "deliverer", "assigned", "command",
+    "updated", "client_id", "quarantine", "ledger",      "grant",       "hook",      "outbox"};
 inline constexpr size_t table_count = table_names.size();
 
 class Batch {

@@ -7,7 +7,7 @@
 namespace waybill::wire {
 namespace {
 
-enum class Type : uint8_t { location = 1, order_command = 2, quarantined = 3, grant = 4 };
+enum class Type : uint8_t { location = 1, order_command = 2, quarantined = 3, grant = 4, hook = 5 };
 
 namespace location_flag {
 constexpr uint64_t order = 1 << 0, order_integer = 1 << 1, deliverer = 1 << 2, deliverer_integer = 1 << 3;
@@ -30,6 +30,12 @@ constexpr unsigned role_shift = 1;
 constexpr uint64_t role_mask = 7;
 constexpr uint64_t all = (1 << 7) - 1;
 }  // namespace grant_flag
+
+namespace hook_flag {
+constexpr uint64_t removed = 1 << 0, note = 1 << 1;
+constexpr unsigned events_shift = 2;
+constexpr uint64_t all = EventKinds::all_bits << events_shift | removed | note;
+}  // namespace hook_flag
 
 namespace assignment_flag {
 constexpr uint8_t integer = 1, has_end = 2, all = 3;
@@ -246,6 +252,33 @@ Grant take_grant(Taker& from) {
   return grant;
 }
 
+void encode(const Hook& hook, std::string& into) {
+  using namespace hook_flag;
+  into.push_back(static_cast<char>(Type::hook));
+  put_varint(into, flag_if(hook.removed, removed) | flag_if(!hook.note.empty(), note) |
+                       uint64_t{hook.events.bits()} << events_shift);
+  put_text(into, hook.id);
+  put_text(into, hook.url);
+  put_time(into, hook.at);
+  put_text(into, hook.by);
+  if (!hook.note.empty()) put_text(into, hook.note);
+}
+
+Hook take_hook(Taker& from) {
+  using namespace hook_flag;
+  Hook hook;
+  const uint64_t flags = from.varint();
+  if ((flags & ~all) != 0) from.refuse();
+  hook.removed = (flags & removed) != 0;
+  hook.events = EventKinds::of_bits(flags >> events_shift);
+  hook.id = take_id<OrderId>(from, false).text;
+  hook.url = from.text();
+  hook.at = take_time(from);
+  hook.by = from.text();
+  if (flags & note) hook.note = from.text();
+  return hook;
+}
+
 EventId hash_of(std::string_view kind, std::string_view first, std::string_view second = {}) {
   std::string bytes;
   for (const std::string_view text : {kind, first, second}) {
@@ -296,6 +329,7 @@ void encode_record(const Record& record, std::string& into) {
   if (const auto* location = std::get_if<Location>(&record)) return encode_record(*location, into);
   if (const auto* command = std::get_if<OrderCommand>(&record)) return encode(*command, into);
   if (const auto* grant = std::get_if<Grant>(&record)) return encode(*grant, into);
+  if (const auto* hook = std::get_if<Hook>(&record)) return encode(*hook, into);
   encode(std::get<Quarantined>(record), into);
 }
 
@@ -312,12 +346,14 @@ Result<Record> decode_record(Bytes bytes) {
     case Type::order_command: return checked(take_command(from));
     case Type::quarantined: return checked(take_quarantined(from));
     case Type::grant: return checked(take_grant(from));
+    case Type::hook: return checked(take_hook(from));
   }
   return fail(Code::corrupt, "decode_record: type " + std::to_string(type) + " is not known");
 }
 
 Time received_at_of(const Record& record) {
   if (const auto* grant = std::get_if<Grant>(&record)) return grant->at;
+  if (const auto* hook = std::get_if<Hook>(&record)) return hook->at;
   if (const auto* command = std::get_if<OrderCommand>(&record)) return command->received_at;
   if (const auto* quarantined = std::get_if<Quarantined>(&record)) return quarantined->received_at;
   return std::get<Location>(record).received_at;
@@ -330,6 +366,7 @@ EventId event_id_of(const Record& record) {
     return hash_of("command", encoded(record));
   }
   if (std::holds_alternative<Grant>(record)) return hash_of("grant", encoded(record));
+  if (std::holds_alternative<Hook>(record)) return hash_of("hook", encoded(record));
   return hash_of("quarantined", encoded(record));
 }
 

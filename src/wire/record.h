@@ -10,6 +10,7 @@
 
 #include "base/files.h"
 #include "domain/access.h"
+#include "domain/hook.h"
 #include "domain/order.h"
 
 namespace waybill::wire {
@@ -25,7 +26,7 @@ struct Quarantined {
   bool operator==(const Quarantined&) const = default;
 };
 
-using Record = std::variant<Location, OrderCommand, Quarantined, Grant>;
+using Record = std::variant<Location, OrderCommand, Quarantined, Grant, Hook>;
 
 void encode_record(const Record& record, std::string& into);  // appends
 void encode_record(const Location& location, std::string& into);

@@ -120,11 +120,22 @@ inline Grant sample_grant(Random& random) {
   return grant;
 }
 
+inline Hook sample_hook(Random& random) {
+  return {.id = sample_id<OrderId>(random).text,
+          .removed = random.chance(0.3),
+          .url = "https://" + sample_text(random, 40),
+          .events = EventKinds::of_bits(random.below(EventKinds::all_bits + 1)),
+          .at = sample_time(random),
+          .by = sample_text(random, 40),
+          .note = random.chance(0.5) ? sample_text(random, 80) : ""};
+}
+
 inline Record sample_record(Random& random) {
-  switch (random.below(7)) {
+  switch (random.below(8)) {
     case 0: return sample_command(random);
     case 1: return sample_quarantined(random);
     case 2: return sample_grant(random);
+    case 3: return sample_hook(random);
     default: return sample_location(random);
   }
 }

@@ -43,6 +43,7 @@ def exposed(tmp_path_factory):
     with Waybill(tmp_path_factory.mktemp("exposed") / "data", arguments=["--store-flush-seconds", "1"]) as waybill:
         assert waybill.post("/v1/locations", LOCATION).status_code == 200
         waybill.last(1)
+        assert waybill.post("/v1/webhooks", {"url": "https://receiver.example/"}).status_code == 201  # it is told nothing here
         text = waybill.get("/metrics").text
     return dict(re.findall(r"^# TYPE (\S+) (\S+)$", text, re.M)), text
 
