@@ -8,8 +8,8 @@ namespace {
 
 namespace flag {
 constexpr uint64_t order = 1 << 0, order_integer = 1 << 1, deliverer = 1 << 2, deliverer_integer = 1 << 3;
-constexpr uint64_t location = 1 << 4, reason = 1 << 5;
-constexpr uint64_t all = (1 << 6) - 1;
+constexpr uint64_t location = 1 << 4, reason = 1 << 5, of_location = 1 << 6;
+constexpr uint64_t all = (1 << 7) - 1;
 }  // namespace flag
 
 uint64_t flag_if(bool condition, uint64_t flag) { return condition ? flag : 0; }
@@ -37,7 +37,7 @@ void encode_event(const Event& event, std::string& into) {
                        flag_if(event.deliverer.has_value(), flag::deliverer) |
                        flag_if(event.deliverer && event.deliverer->integer, flag::deliverer_integer) |
                        flag_if(event.location != nullptr, flag::location) |
-                       flag_if(!event.reason.empty(), flag::reason));
+                       flag_if(!event.reason.empty(), flag::reason) | flag_if(event.of_location, flag::of_location));
   into.push_back(static_cast<char>(event.state));
   into.push_back(static_cast<char>(event.was));
   put_fixed64(into, static_cast<uint64_t>(to_us(event.at)));
@@ -72,6 +72,7 @@ Result<Event> decode_event(Bytes bytes) {
     else
       event.location = std::make_shared<const Location>(std::move(*location));
   }
+  event.of_location = (flags & flag::of_location) != 0;
   if ((flags & flag::reason) != 0) event.reason = from.text();
   if (!from.done()) return fail(Code::corrupt, "decode_event: these bytes are not an event");
   return event;

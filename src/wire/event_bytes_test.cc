@@ -17,6 +17,7 @@ Event sample_event(Random& random) {
   if (random.chance(0.8)) event.order = sample_id<OrderId>(random);
   if (random.chance(0.8)) event.deliverer = sample_id<DelivererId>(random);
   if (random.chance(0.5)) event.location = std::make_shared<const Location>(sample_location(random));
+  event.of_location = random.chance(0.5);
   if (random.chance(0.3)) event.reason = sample_text(random, 40);
   return event;
 }
@@ -42,6 +43,7 @@ TEST(EventBytes, an_event_comes_back_equal_whatever_it_holds) {
     EXPECT_EQ(back->was, event.was);
     EXPECT_EQ(back->at, event.at);
     EXPECT_EQ(back->received_at, event.received_at);
+    EXPECT_EQ(back->of_location, event.of_location);
     EXPECT_EQ(back->reason, event.reason);
     ASSERT_EQ(back->location == nullptr, event.location == nullptr);
     if (event.location) {
