@@ -9,6 +9,7 @@ namespace {
 // Fixed-width little-endian parts and length-prefixed texts, so that no two different locations give the same bytes.
 class IdentityBytes {
  public:
+  IdentityBytes() { bytes_.clear(); }
   void text(std::string_view value) {
     number(value.size());
     bytes_.append(value);
@@ -22,8 +23,9 @@ class IdentityBytes {
 
  private:
   static_assert(std::endian::native == std::endian::little);
-  std::string bytes_;
+  static thread_local std::string bytes_;  // one identity is made at a time; its memory is used again
 };
+thread_local std::string IdentityBytes::bytes_;
 
 }  // namespace
 

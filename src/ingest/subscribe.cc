@@ -19,16 +19,18 @@ std::vector<store::Entry> decode(const journal::ReadResult& read, Counter& undec
   std::vector<store::Entry> entries;
   entries.reserve(read.records.size());
   for (size_t i = 0; i < read.records.size(); ++i) {
-    store::Entry entry{.offset = read.first + i, .record = std::nullopt, .undecoded = {}};
-    if (auto record = wire::decode_record(read.records[i])) {
-      entry.record = std::move(*record);
+    const Bytes bytes = read.records[i];
+    store::Entry& entry = entries.emplace_back();
+    entry.offset = read.first + i;
+    if (const Result<void> decoded = wire::decode_record(bytes, entry.record.emplace()); decoded) {
+      entry.encoded = as_text(bytes);
     } else {
-      entry.undecoded = as_text(read.records[i]);
+      entry.record.reset();
+      entry.undecoded = as_text(bytes);
       undecodable.add();
       log::error("a record cannot be decoded, it goes to quarantine",
-                 {{"offset", entry.offset}, {"why", record.error().message}});
+                 {{"offset", entry.offset}, {"why", decoded.error().message}});
     }
-    entries.push_back(std::move(entry));
   }
   return entries;
 }

@@ -155,7 +155,7 @@ Result<void> Intake::take(const Entry& entry) {
       quarantine_record(entry, reason, location->received_at);
       return {};
     }
-    return take_location(entry.offset, *location);
+    return take_location(entry.offset, *location, entry.encoded);
   }
   if (const auto* command = std::get_if<OrderCommand>(&*entry.record)) {
     if (const std::string_view reason = misfit(*command); !reason.empty()) {
@@ -248,7 +248,7 @@ Result<bool> Intake::find_place(std::string_view scope, Place& place, const Even
   }
 }
 
-Result<void> Intake::take_location(uint64_t offset, const Location& location) {
+Result<void> Intake::take_location(uint64_t offset, const Location& location, std::string_view encoded) {
   const EventId id = event_id_of(location);
   if (!location.client_id.empty()) {
     TRY_LET(const bool known, has_client_id(location.client_id, id));
@@ -276,10 +276,13 @@ Result<void> Intake::take_location(uint64_t offset, const Location& location) {
 
   row_.clear();
   wire::put_varint(row_, offset);
-  wire::encode_record(location, row_);
-  const std::string key = location_key(scope, place);
-  locations_.add(key, id);
-  batch_->put(Table::location, key, row_);
+  if (encoded.empty())
+    wire::encode_record(location, row_);
+  else
+    row_.append(encoded);
+  make_location_key(key_, scope, place);
+  locations_.add(key_, id);
+  batch_->put(Table::location, key_, row_);
   if (!location.client_id.empty()) {
     client_ids_.insert(id);
     batch_->put(Table::client_id, client_id_key(location.client_id, id),
@@ -311,11 +314,11 @@ void Intake::index_hours(uint64_t offset, const Location& location, std::string_
   const int32_t number = hour_of(location.fix_time);
   const uint64_t until = hour_until(offset);
   if (of_order) {
-    const std::string key = order_hour_key(location.order->text, number, scope);
-    if (of_order->row.hours.add(key, until)) batch_->put(Table::order_hours, key, encode_hour(until));
+    make_order_hour_key(key_, location.order->text, number, scope);
+    if (of_order->row.hours.add(key_, until)) batch_->put(Table::order_hours, key_, encode_hour(until));
   } else {
-    const std::string key = loose_hour_key(location.deliverer->text, number);
-    if (of_deliverer->row.loose_hours.add(key, until)) batch_->put(Table::loose_hours, key, encode_hour(until));
+    make_order_hour_key(key_, location.deliverer->text, number, {});
+    if (of_deliverer->row.loose_hours.add(key_, until)) batch_->put(Table::loose_hours, key_, encode_hour(until));
   }
 }
 

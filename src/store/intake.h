@@ -67,7 +67,8 @@ class Intake {
 
   Result<void> take_all(std::span<const Entry> entries);
   Result<void> take(const Entry& entry);
-  Result<void> take_location(uint64_t offset, const Location& location);
+  // `encoded`: its record, or empty.
+  Result<void> take_location(uint64_t offset, const Location& location, std::string_view encoded);
   Result<void> take_command(uint64_t offset, const OrderCommand& command);
   void take_grant(uint64_t offset, const Grant& grant);
   void take_hook(uint64_t offset, const Hook& hook);
@@ -123,6 +124,7 @@ class Intake {
   std::string outbox_begin_;                     // key below which nothing is left
   Guarded<Watermarks> watermarks_;
   std::string row_;    // scratch
+  std::string key_;    // scratch
   std::string bytes_;  // scratch
 };
 

@@ -24,7 +24,9 @@ int64_t rounded_down(Time time, Duration unit) {
 }  // namespace
 
 void append_be32(std::string& into, uint32_t value) {
-  for (int shift = 24; shift >= 0; shift -= 8) into.push_back(static_cast<char>(value >> shift));
+  char bytes[4];
+  for (int i = 3; i >= 0; --i, value >>= 8) bytes[i] = static_cast<char>(value);
+  into.append(bytes, 4);
 }
 
 void append_be64(std::string& into, uint64_t value) {
@@ -87,15 +89,26 @@ std::string id_prefix(std::string_view id) {
 
 std::string location_key(std::string_view scope, const Place& place) {
   std::string key;
-  key.reserve(scope.size() + 1 + Place::size);
-  key.append(scope).push_back('\0');
-  return key.append(place.text());
+  make_location_key(key, scope, place);
+  return key;
+}
+
+void make_location_key(std::string& into, std::string_view scope, const Place& place) {
+  into.reserve(scope.size() + 1 + Place::size);
+  into.assign(scope).push_back('\0');
+  into.append(place.text());
 }
 
 std::string order_hour_key(std::string_view order, int32_t hour_number, std::string_view scope) {
-  std::string key = id_prefix(order);
-  append_be32(key, static_cast<uint32_t>(hour_number) ^ sign_bit_32);
-  return key.append(scope);
+  std::string key;
+  make_order_hour_key(key, order, hour_number, scope);
+  return key;
+}
+
+void make_order_hour_key(std::string& into, std::string_view order, int32_t hour_number, std::string_view scope) {
+  into.assign(order).push_back('\0');
+  append_be32(into, static_cast<uint32_t>(hour_number) ^ sign_bit_32);
+  into.append(scope);
 }
 
 std::string loose_hour_key(std::string_view deliverer, int32_t hour_number) {

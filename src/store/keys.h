@@ -45,7 +45,9 @@ uint32_t minute_of(Time time);  // the same of minutes, never negative
 std::string id_prefix(std::string_view id);
 
 std::string location_key(std::string_view scope, const Place& place);
+void make_location_key(std::string& into, std::string_view scope, const Place& place);
 std::string order_hour_key(std::string_view order, int32_t hour_number, std::string_view scope);
+void make_order_hour_key(std::string& into, std::string_view order, int32_t hour_number, std::string_view scope);
 std::string loose_hour_key(std::string_view deliverer, int32_t hour_number);
 std::string assigned_key(std::string_view deliverer, std::string_view order);
 std::string command_key(std::string_view order, uint64_t offset);

@@ -29,10 +29,12 @@
 namespace waybill::store {
 
 // One journal record with its place. `record` is missing where the bytes could not be decoded; `undecoded` has them then.
+// `encoded`: the bytes that it was decoded from, where they are at hand; they are good until put() returns.
 struct Entry {
   uint64_t offset = 0;
   std::optional<wire::Record> record;
   std::string undecoded;
+  std::string_view encoded = {};
 };
 
 // Offsets behind the last position that is …

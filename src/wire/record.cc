@@ -64,12 +64,19 @@ double take_finite(Taker& from) {
 
 // Keys are made of ids, so a broken one must not get past here.
 template <class IdType>
-IdType take_id(Taker& from, bool integer) {
+void take_id(Taker& from, bool integer, IdType& into) {
   const std::string_view text = from.text();
   bool fits = !text.empty() && text.size() <= id_bytes_max;
   for (const char c : text) fits = fits && static_cast<unsigned char>(c) >= 0x20 && c != 0x7f;
   if (!fits) from.refuse();
-  return IdType(std::string(text), integer);
+  into.text = text;
+  into.integer = integer;
+}
+template <class IdType>
+IdType take_id(Taker& from, bool integer) {
+  IdType id;
+  take_id(from, integer, id);
+  return id;
 }
 
 uint64_t flags_of(const Location& location) {
@@ -86,14 +93,13 @@ uint64_t flags_of(const Location& location) {
          flag_if(!location.attributes.empty(), attributes);
 }
 
-Location take_location(Taker& from) {
+void take_location(Taker& from, Location& location) {
   using namespace location_flag;
-  Location location;
   const uint64_t flags = from.varint();
   if ((flags & ~all) != 0) from.refuse();
   if ((flags & (order | deliverer)) == 0) from.refuse();
-  if (flags & order) location.order = take_id<OrderId>(from, (flags & order_integer) != 0);
-  if (flags & deliverer) location.deliverer = take_id<DelivererId>(from, (flags & deliverer_integer) != 0);
+  if (flags & order) take_id(from, (flags & order_integer) != 0, location.order.emplace());
+  if (flags & deliverer) take_id(from, (flags & deliverer_integer) != 0, location.deliverer.emplace());
   location.state = static_cast<DeliveryState>(flags >> state_shift & 3);
   location.fix_form = {.digits = static_cast<uint8_t>(flags >> digits_shift & 7), .naive = (flags & naive) != 0};
   if (location.fix_form.digits > digits_max) from.refuse();
@@ -108,7 +114,6 @@ Location take_location(Taker& from) {
   if (flags & sent_at) location.sent_at = sum(location.fix_time, from.signed_varint());
   if (flags & client_id) location.client_id = from.text();
   if (flags & attributes) location.attributes = from.text();
-  return location;
 }
 
 uint64_t flags_of(const OrderCommand& command) {
@@ -334,21 +339,25 @@ void encode_record(const Record& record, std::string& into) {
 }
 
 Result<Record> decode_record(Bytes bytes) {
+  Record record;
+  TRY(decode_record(bytes, record));
+  return record;
+}
+
+Result<void> decode_record(Bytes bytes, Record& into) {
   Taker from(bytes);
-  const auto checked = [&](auto value) -> Result<Record> {
-    if (!from.done())
-      return fail(Code::corrupt, "decode_record: " + std::to_string(bytes.size()) + " bytes are not a record");
-    return Record(std::move(value));
-  };
   const uint8_t type = from.byte();
   switch (static_cast<Type>(type)) {
-    case Type::location: return checked(take_location(from));
-    case Type::order_command: return checked(take_command(from));
-    case Type::quarantined: return checked(take_quarantined(from));
-    case Type::grant: return checked(take_grant(from));
-    case Type::hook: return checked(take_hook(from));
+    case Type::location: take_location(from, into.emplace<Location>()); break;
+    case Type::order_command: into = take_command(from); break;
+    case Type::quarantined: into = take_quarantined(from); break;
+    case Type::grant: into = take_grant(from); break;
+    case Type::hook: into = take_hook(from); break;
+    default: return fail(Code::corrupt, "decode_record: type " + std::to_string(type) + " is not known");
   }
-  return fail(Code::corrupt, "decode_record: type " + std::to_string(type) + " is not known");
+  if (!from.done())
+    return fail(Code::corrupt, "decode_record: " + std::to_string(bytes.size()) + " bytes are not a record");
+  return {};
 }
 
 Time received_at_of(const Record& record) {

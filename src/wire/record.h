@@ -31,6 +31,7 @@ using Record = std::variant<Location, OrderCommand, Quarantined, Grant, Hook>;
 void encode_record(const Record& record, std::string& into);  // appends
 void encode_record(const Location& location, std::string& into);
 Result<Record> decode_record(Bytes bytes);
+Result<void> decode_record(Bytes bytes, Record& into);  // after a failure `into` holds nothing of use
 
 // When it came to us, by our clock.
 Time received_at_of(const Record& record);
