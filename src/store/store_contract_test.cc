@@ -18,7 +18,8 @@ void write_order(std::string& into, const OrderView& view) {
   into += "order " + order.id.text + (order.id.integer ? "i " : " ") + std::string(to_string(order.state())) + " by " +
           (order.deliverer ? order.deliverer->text : "-") + (order.assigned ? " assigned" : "") + " updated " +
           std::to_string(to_us(order.updated_at)) + " created " + std::to_string(to_us(order.created_at)) + " " +
-          order.attributes + "\n";
+          order.attributes + (order.silent_since ? " silent since " + std::to_string(to_us(*order.silent_since)) : "") +
+          order.silence_reason + "\n";
   for (const Assignment& assignment : order.assignments)
     into += "  " + assignment.deliverer.text + " " + std::to_string(to_us(assignment.from)) + " " +
             (assignment.to ? std::to_string(to_us(*assignment.to)) : "-") + "\n";
