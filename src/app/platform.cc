@@ -1,5 +1,6 @@
 #include "app/platform.h"
 
+#include <array>
 #include <condition_variable>
 #include <cstdio>
 #include <optional>
@@ -208,6 +209,21 @@ serve::Durability durability_of(journal::Journal& journal, Ending& ending) {
           .on_failure = [&ending](const Error& error) { ending.fail(error); }};
 }
 
+std::jthread subscribe(ingest::Subscriber& subscriber, Ending& ending) {
+  return std::jthread([&](std::stop_token asked) {
+    if (auto ran = subscriber.run(asked); !ran) ending.fail(ran.error());
+  });
+}
+
+// What may change while it runs and is not ours: another issuer's keys, certificates, settings.
+std::array<std::jthread, 2> watch_outside(const PlatformOptions& options, serve::Tokens* tokens, serve::Tls* tls) {
+  return {std::jthread([&options, tokens](std::stop_token asked) {
+            if (tokens) keep_outside_issuer(options.config, *tokens, asked);
+          }),
+          std::jthread(
+              [&options, tls](std::stop_token asked) { keep_reloading(options.reload, options.config, tls, asked); })};
+}
+
 void stop_and_join(std::jthread& thread) {
   if (!thread.joinable()) return;
   thread.request_stop();
@@ -263,15 +279,10 @@ Result<void> run_platform(const PlatformOptions& options, std::stop_token stop) 
                                                 durability_of(*journal, ending), progress, *metrics, clock));
 
   // Beyond this point nothing is opened.
-  std::jthread subscribing([&](std::stop_token asked) {
-    if (auto ran = subscriber.run(asked); !ran) ending.fail(ran.error());
-  });
-  std::jthread asking_the_issuer([&](std::stop_token asked) {
-    if (tokens) keep_outside_issuer(config, *tokens, asked);
-  });
+  std::jthread subscribing = subscribe(subscriber, ending);
   std::jthread keeping([&](std::stop_token asked) { keeper.run(asked); });
   std::jthread listening([&](std::stop_token asked) { silence.run(asked); });
-  std::jthread reloading([&](std::stop_token asked) { keep_reloading(options.reload, config, tls.get(), asked); });
+  const auto outside = watch_outside(options, tokens.get(), tls.get());
   webhooks->start();
   server->start();
   Supervised supervised(*server, clock);
@@ -285,10 +296,7 @@ Result<void> run_platform(const PlatformOptions& options, std::stop_token stop) 
   server->stop(stop_wait_max);
   say_stopped(config.data);
   backups.stop();
-  stop_and_join(listening);
-  stop_and_join(subscribing);
-  stop_and_join(keeping);
-  TRY(ended);
+  for (std::jthread* thread : {&listening, &subscribing, &keeping}) stop_and_join(*thread);
   TRY(ending.result());
   TRY(keeper.flush());
   log::info("stopped", {{"records", journal->durable_end()}});
