@@ -118,7 +118,8 @@ void Notifier::refresh() {
   std::erase_if(courses_, [&](const auto& known) {
     if (std::ranges::any_of(*hooks, [&](const auto& row) { return row.hook.id == known.first; })) return false;
     known.second->log.remove();
-    static_cast<void>(parts_.files.remove(join_path(options_.folder, known.first + ".json")));
+    // Left behind it says nothing to anybody: an id is given once.
+    (void)parts_.files.remove(join_path(options_.folder, known.first + ".json"));
     known.second->lag->set(0);
     known.second->marked_failed->set(0);
     return true;
