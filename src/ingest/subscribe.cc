@@ -93,14 +93,15 @@ Result<size_t> Subscriber::step() {
   TRY(store_.put(journal_.position(read.first), entries, told ? &events_ : nullptr));
   put_seconds_.observe(std::chrono::duration<double>(clock_.steady() - begun).count());
   next_ = read.first + entries.size();
+  // Before anybody can see it: who has read a location finds it counted.
+  put_.add(entries.size());
+  const auto taken = store_.watermarks().taken;
+  for (size_t i = 0; i < taken_.size(); ++i) taken_[i]->add(taken[i] - std::exchange(counted_[i], taken[i]));
   progress_.reached(next_);
   if (told)
     feed_->tell(events_);
   else if (feed_ && feed_->wanted())
     feed_->missed();
-  put_.add(entries.size());
-  const auto taken = store_.watermarks().taken;
-  for (size_t i = 0; i < taken_.size(); ++i) taken_[i]->add(taken[i] - std::exchange(counted_[i], taken[i]));
   observe(entries);
   return entries.size();
 }

@@ -145,8 +145,8 @@ def test_a_viewer_that_does_not_read_costs_no_more_than_its_place_and_is_shown_t
         for second in range(1, last + 1):
             send(waybill, location("a", second, note="x" * 12_000))
             assert viewer.next()[0] == "location"
-        # All of it for each of them would be 180 MB; what the order's ring and the store hold is a little.
-        assert metric(waybill, "process_resident_memory_bytes") - before < 60 << 20
+        # All of it for each of them would be 180 MB; what the order's ring and the store hold is a little, more with sanitizers.
+        assert metric(waybill, "process_resident_memory_bytes") - before < 120 << 20
         for connection in many:
             connection.settimeout(30)
             heard = b""
