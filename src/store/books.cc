@@ -57,8 +57,7 @@ Result<Recount> recount_rows(const View& view) {
     for (rows->seek({}); rows->valid(); rows->next()) {
       // What was said of a credential or a webhook stays longer than the books tell it apart.
       const bool stays = table == Table::grant || table == Table::hook;
-      const bool told_apart =
-          !stays || be64_of(rows->key().substr(rows->key().size() - 8)) >= view.purged();
+      const bool told_apart = !stays || be64_of(rows->key().substr(rows->key().size() - 8)) >= view.purged();
       if (told_apart) TRY(add(rows->value()));
     }
     return rows->status();

@@ -131,6 +131,6 @@ struct OutboxRow {
   Event event;
 };
 inline constexpr size_t outbox_bytes_max = 4 << 20;  // of one answer, unless a single event has more
-inline constexpr size_t outbox_drop_max = 10'000;    // rows removed by one call
+inline constexpr size_t outbox_drop_max = 10'000;  // rows removed by one call
 
 }  // namespace waybill::store
