@@ -18,7 +18,7 @@ class Viewer:
         self.session = requests.Session()
         self.session.trust_env = False
         self.answer = self.session.get(url, headers=asked, stream=True, timeout=WAIT_S_MAX)
-        self.lines = self.answer.iter_lines(chunk_size=1) if self.answer.status_code == 200 else iter(())
+        self.lines = self.answer.iter_lines(chunk_size=None) if self.answer.status_code == 200 else iter(())
         self.last_id = last_id
         self.comments = 0
         self.retry_ms = None
