@@ -97,11 +97,11 @@ Result<size_t> Subscriber::step() {
   put_.add(entries.size());
   const auto taken = store_.watermarks().taken;
   for (size_t i = 0; i < taken_.size(); ++i) taken_[i]->add(taken[i] - std::exchange(counted_[i], taken[i]));
+  // Who begins to listen from here on finds all of it in the store.
+  const bool came_meanwhile = !told && feed_ && feed_->wanted();
   progress_.reached(next_);
-  if (told)
-    feed_->tell(events_);
-  else if (feed_ && feed_->wanted())
-    feed_->missed();
+  if (told) feed_->tell(events_);
+  if (came_meanwhile) feed_->missed();
   observe(entries);
   return entries.size();
 }
