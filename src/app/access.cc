@@ -1,11 +1,10 @@
 #include "app/access.h"
 
 #include <algorithm>
-#include <condition_variable>
-#include <mutex>
 
 #include "app/http_client.h"
 #include "base/log.h"
+#include "base/pause.h"
 #include "serve/credentials.h"
 
 namespace waybill::app {
@@ -74,13 +73,10 @@ Result<void> check_that_it_may_listen(const Config& config, const serve::Tokens*
 
 void keep_outside_issuer(const Config& config, serve::Tokens& tokens, std::stop_token stop) {
   if (config.auth_jwks.empty()) return;
-  std::mutex mutex;
-  std::condition_variable_any never;
   while (!stop.stop_requested()) {
     const Result<void> taken = take_key_set(config, tokens);
     if (!taken) log::warning("the other issuer's keys cannot be read", {{"why", taken.error().message}});
-    std::unique_lock lock(mutex);
-    never.wait_for(lock, stop, taken ? std::chrono::seconds(issuer_keys_every) : issuer_retry, [] { return false; });
+    pause(taken ? std::chrono::seconds(issuer_keys_every) : issuer_retry, stop);
   }
 }
 

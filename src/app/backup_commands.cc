@@ -2,9 +2,7 @@
 
 #include <simdjson.h>
 
-#include <condition_variable>
 #include <cstdio>
-#include <mutex>
 
 #include "app/backups.h"
 #include "app/batch_answer.h"
@@ -13,6 +11,7 @@
 #include "app/version.h"
 #include "app/wiring.h"
 #include "backup/restore.h"
+#include "base/pause.h"
 #include "ingest/subscribe.h"
 #include "wire/json_out.h"
 
@@ -63,13 +62,6 @@ void print(const Told& told, const std::string& to) {
   std::printf("journal    everything below offset %llu is in it\n", shown(told.journal_end));
 }
 
-void wait_a_moment(const std::stop_token& stop) {
-  std::mutex mutex;
-  std::condition_variable_any never;
-  std::unique_lock lock(mutex);
-  never.wait_for(lock, stop, look_every, [] { return false; });
-}
-
 Result<Told> answer_of(const Result<HttpAnswer>& answer) {
   if (!answer) return std::unexpected(answer.error());
   if (answer->status != 200 && answer->status != 202)
@@ -83,7 +75,7 @@ Result<void> ask_for_backup(const Config& config, const BackupOptions& options, 
   body.begin_object().key("to").text(options.to).key("keep").integer(static_cast<int64_t>(options.keep)).end_object();
   TRY_LET(Told told, answer_of(call_serving(config, Ask::post, "/v1/backup", body.take())));
   while (told.state == "running") {
-    wait_a_moment(stop);
+    pause(look_every, stop);
     if (stop.stop_requested())
       return fail(Code::unavailable, "stopped waiting: the backup goes on in the process that serves the folder");
     TRY_LET(told, answer_of(call_serving(config, Ask::get, "/v1/backup")));

@@ -209,8 +209,12 @@ serve::Durability durability_of(journal::Journal& journal, Ending& ending) {
           .on_failure = [&ending](const Error& error) { ending.fail(error); }};
 }
 
+// Where cores are short, taking custody goes first: the store catches up in larger batches, which cost it less.
+constexpr int store_nice_steps = 10;
+
 std::jthread subscribe(ingest::Subscriber& subscriber, Ending& ending) {
   return std::jthread([&](std::stop_token asked) {
+    let_others_run_first(store_nice_steps);
     if (auto ran = subscriber.run(asked); !ran) ending.fail(ran.error());
   });
 }
@@ -280,7 +284,10 @@ Result<void> run_platform(const PlatformOptions& options, std::stop_token stop) 
 
   // Beyond this point nothing is opened.
   std::jthread subscribing = subscribe(subscriber, ending);
-  std::jthread keeping([&](std::stop_token asked) { keeper.run(asked); });
+  std::jthread keeping([&](std::stop_token asked) {
+    let_others_run_first(store_nice_steps);
+    keeper.run(asked);
+  });
   std::jthread listening([&](std::stop_token asked) { silence.run(asked); });
   const auto outside = watch_outside(options, tokens.get(), tls.get());
   webhooks->start();

@@ -17,6 +17,7 @@
 #include "base/files.h"
 #include "base/hash.h"
 #include "base/log.h"
+#include "base/pause.h"
 #include "wire/time_text.h"
 
 namespace waybill::app {
@@ -114,7 +115,7 @@ class Lane {
       const auto answer = client_.post(request);
       if (!answer) {
         not_answered(answer.error());
-        pause(retry_wait(attempt, nullptr));
+        pause(retry_wait(attempt, nullptr), run_.stop.get_token());
         continue;
       }
       run_.answered = true;
@@ -125,7 +126,7 @@ class Lane {
           run_.fail_with({answer->status == 404 ? Code::not_found : Code::denied,
                           run_.options.url + ": " + error_text(answer->status, answer->body)});
           return false;
-        case Verdict::retry: run_.meter.count_retry(); pause(retry_wait(attempt, &*answer));
+        case Verdict::retry: run_.meter.count_retry(); pause(retry_wait(attempt, &*answer), run_.stop.get_token());
       }
     }
     return false;
@@ -168,11 +169,6 @@ class Lane {
     run_.meter.count_retry();
     const bool never = !run_.answered && run_.clock.steady() - run_.began > first_answer_wait;
     if (error.code != Code::unavailable || never) run_.fail_with(error);
-  }
-
-  void pause(std::chrono::milliseconds how_long) {
-    std::unique_lock lock(mutex_);
-    changed_.wait_for(lock, run_.stop.get_token(), how_long, [] { return false; });
   }
 
   Run& run_;
@@ -266,11 +262,7 @@ class Reader {
     const Duration after(std::llround(static_cast<double>((time - *first_time_).count()) / run_.options.speed));
     if (first_at_ + after <= run_.clock.steady()) return;
     flush();  // what was due before goes before
-    std::mutex mutex;
-    std::condition_variable_any nobody;
-    std::unique_lock lock(mutex);
-    const auto left = first_at_ + after - run_.clock.steady();
-    nobody.wait_for(lock, run_.stop.get_token(), left, [] { return false; });
+    pause(first_at_ + after - run_.clock.steady(), run_.stop.get_token());
   }
 
   void push(size_t to) { lanes_[to]->push(std::exchange(filling_[to], {})); }
@@ -357,11 +349,8 @@ void watch(Run& run, ProgressFile& progress) {
   Steady shown = run.began, saved = run.began;
   constexpr std::chrono::milliseconds look{50};
   constexpr std::chrono::seconds save_pace{1};
-  std::mutex mutex;
-  std::condition_variable_any nobody;
   while (!run.over) {
-    std::unique_lock lock(mutex);
-    nobody.wait_for(lock, look, [] { return false; });
+    pause(look, {});
     const Steady now = run.clock.steady();
     if (now - saved >= save_pace) {
       const std::string position = run.last_position.with([](const std::string& last) { return last; });

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <charconv>
-#include <condition_variable>
 #include <cstdio>
 #include <deque>
 #include <queue>
@@ -14,19 +13,13 @@
 #include "base/files.h"
 #include "base/guarded.h"
 #include "base/log.h"
+#include "base/pause.h"
 #include "wire/json_out.h"
 
 namespace waybill::app {
 namespace {
 
 using Steady = std::chrono::steady_clock::time_point;
-
-void wait_for(std::chrono::microseconds how_long, std::stop_token stop) {
-  std::mutex mutex;
-  std::condition_variable_any nobody;
-  std::unique_lock lock(mutex);
-  nobody.wait_for(lock, stop, how_long, [] { return false; });
-}
 
 // The file of acknowledged locations.
 class AcknowledgedLog {
@@ -93,9 +86,9 @@ class Shift {
       report_due();
       if (waiting_.empty()) {
         if (due_.empty()) break;
-        wait_for(std::clamp(due_.top().first - run_.now(), Duration(0), Duration(100'000)), stop);
+        pause(std::clamp(due_.top().first - run_.now(), Duration(0), Duration(100'000)), stop);
       } else if (!send()) {
-        wait_for(wait_, stop);
+        pause(wait_, stop);
       }
     }
     run_.unsent += waiting_.size();
@@ -242,7 +235,7 @@ void watch(Run& run) {
   Steady shown = run.began, up{};
   constexpr std::chrono::milliseconds look{50};
   while (run.at_work > 0) {
-    wait_for(look, run.stop.get_token());
+    pause(look, run.stop.get_token());
     if (run.stop.stop_requested()) break;
     const Steady now = run.clock.steady();
     std::optional<double> share;

@@ -2,7 +2,6 @@
 
 #include <unistd.h>
 
-#include <condition_variable>
 #include <cstdio>
 #include <deque>
 
@@ -13,6 +12,7 @@
 #include "app/version.h"
 #include "app/wiring.h"
 #include "base/machine.h"
+#include "base/pause.h"
 #include "ingest/books.h"
 
 namespace waybill::app {
@@ -22,14 +22,6 @@ constexpr std::chrono::seconds refresh_every{1};
 constexpr std::chrono::seconds folder_refresh_every{5};  // opening the store to read costs more than asking a process
 constexpr std::chrono::seconds rates_window{10};
 constexpr std::chrono::milliseconds answer_wait{5'000};
-
-// Waits, or ends early when asked to stop.
-void pause(std::chrono::milliseconds time, std::stop_token stop) {
-  std::mutex mutex;
-  std::condition_variable_any never;
-  std::unique_lock lock(mutex);
-  never.wait_for(lock, stop, time, [] { return false; });
-}
 
 std::vector<std::string> reasons_in(std::string_view body) {
   std::vector<std::string> reasons;

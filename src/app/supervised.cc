@@ -1,8 +1,7 @@
 #include "app/supervised.h"
 
-#include <condition_variable>
-
 #include "base/log.h"
+#include "base/pause.h"
 #include "base/supervisor.h"
 
 namespace waybill::app {
@@ -21,15 +20,12 @@ void Supervised::stopping() {
 }
 
 void Supervised::keep_telling(std::chrono::microseconds every, std::stop_token ended) {
-  std::mutex mutex;
-  std::condition_variable_any pause;
-  std::unique_lock lock(mutex);
   while (!ended.stop_requested()) {
     if (alive())
       supervisor::tell_alive();
     else
       log::error("an event loop of the HTTP server hangs; systemd will start the process again");
-    pause.wait_for(lock, ended, every, [] { return false; });
+    pause(every, ended);
   }
 }
 

@@ -20,6 +20,9 @@ struct ProcessUse {
 Result<ProcessUse> process_use();
 
 uint64_t process_id();
+// For the rest of its life the calling thread, and the threads that it starts, run after those that wait for the same
+// cores: by `steps` of nice. Where the system does not do it, nothing changes.
+void let_others_run_first(int steps);
 uint32_t user_id();  // the one whose rights count
 
 // process_resident_memory_bytes, process_open_fds, process_max_fds, process_cpu_seconds_total, process_start_time_seconds as

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/log.h"
+#include "base/pause.h"
 
 namespace waybill::ingest {
 
@@ -174,7 +175,7 @@ void Keeper::step(std::stop_token stop) {
 void Keeper::run(std::stop_token stop) {
   constexpr std::chrono::milliseconds look_every{1000};
   while (!stop.stop_requested()) {
-    journal_.wait_for(UINT64_MAX - 1, look_every, stop);  // an offset that it does not reach: the time, or stop
+    pause(look_every, stop);
     const journal::JournalStatus status = journal_.status();
     if (status.full)
       health_.bad("journal", "full: the disk or its budget has no room, nothing more is accepted until there is");

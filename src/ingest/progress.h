@@ -4,11 +4,13 @@
 #pragma once
 
 #include <atomic>
+#include <chrono>
+#include <condition_variable>
 #include <cstdint>
 #include <functional>
 #include <map>
-
-#include "base/guarded.h"
+#include <mutex>
+#include <stop_token>
 
 namespace waybill::ingest {
 
@@ -23,9 +25,14 @@ class Progress {
 
   void reached(uint64_t visible);  // by the subscriber; never goes back
 
+  // Until somebody waits for what is not visible yet, the time is over or stop is asked for. By the subscriber.
+  void wait_until_wanted(std::chrono::nanoseconds at_most, const std::stop_token& stop);
+
  private:
   std::atomic<uint64_t> visible_{0};
-  Guarded<std::multimap<uint64_t, std::function<void()>>> waiting_;
+  std::mutex mutex_;  // of what follows, and of a change of visible_
+  std::condition_variable_any wanted_;
+  std::multimap<uint64_t, std::function<void()>> waiting_;
 };
 
 }  // namespace waybill::ingest

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/log.h"
+#include "base/pause.h"
 #include "wire/json_text.h"
 
 namespace waybill::ingest {
@@ -66,7 +67,7 @@ void Silence::run(std::stop_token stop) {
   Time moment = clock_.now();
   uint64_t end = journal_.durable_end();
   while (!stop.stop_requested()) {
-    journal_.wait_for(UINT64_MAX - 1, look_every, stop);  // an offset that it does not reach: the time, or stop
+    pause(look_every, stop);
     if (store_.watermarks().visible < end) continue;
     if (auto done = step(moment); !done) log::warning("nobody is said to be silent", {{"why", done.error().message}});
     moment = clock_.now();

@@ -3,11 +3,16 @@
 #include <algorithm>
 
 #include "base/log.h"
+#include "base/pause.h"
 
 namespace waybill::ingest {
 namespace {
 
 constexpr std::chrono::milliseconds idle_wait{500};
+// A batch costs about as much as some tens of records. So what came in is left to gather company, unless somebody waits
+// for it; no reader and no viewer sees more of it than this.
+constexpr std::chrono::milliseconds gather_time{1};
+constexpr size_t small_batch_records = 1000;
 constexpr std::chrono::milliseconds retry_wait_first{10};
 constexpr std::chrono::milliseconds retry_wait_max{1000};
 // A fix older than this came late or from a file: it says nothing about how long we take.
@@ -127,9 +132,12 @@ Result<void> Subscriber::run(std::stop_token stop) {
     if (put) {
       retry_wait = retry_wait_first;
       if (next_ >= behind_at_start) health_.good("subscribe");
-      if (*put > 0) continue;
-      if (stop.stop_requested()) return {};
-      journal_.wait_for(next_, idle_wait, stop);
+      if (journal_.durable_end() - next_ >= small_batch_records) continue;
+      if (*put == 0) {
+        if (stop.stop_requested()) return {};
+        journal_.wait_for(next_, idle_wait, stop);
+      }
+      progress_.wait_until_wanted(gather_time, stop);
       continue;
     }
     const Error& error = put.error();
@@ -137,8 +145,7 @@ Result<void> Subscriber::run(std::stop_token stop) {
     log::error("the store does not take records", {{"offset", next_}, {"why", error.message}});
     if (error.code != Code::overloaded && error.code != Code::unavailable) return fail_in("subscribe", error);
     if (stop.stop_requested()) return {};  // what is not put is in the journal and is put at the next start
-    // Waits for an offset that the journal does not reach: the time, or stop.
-    journal_.wait_for(UINT64_MAX - 1, retry_wait, stop);
+    pause(retry_wait, stop);
     retry_wait = std::min(retry_wait * 2, retry_wait_max);
   }
 }
