@@ -7,8 +7,12 @@
 
 #include <netinet/tcp.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include <array>
+#include <cerrno>
+
+#include "base/check.h"
 
 namespace waybill::serve {
 
@@ -28,29 +32,30 @@ std::string address_of(const TcpSocket& socket) {
   return address.to_string();
 }
 
+bool would_block() { return errno == EAGAIN || errno == EWOULDBLOCK; }
+
 }  // namespace
-
-struct Connection::Socket {
-  explicit Socket(TcpSocket accepted) : tcp(std::move(accepted)) {}
-
-  TcpSocket tcp;
-  std::array<char, 512> discarded{};
-};
 
 Connection::Connection(Loop& loop, TcpSocket socket, std::unique_ptr<TlsStream> tls)
     : loop_(loop),
-      socket_(std::make_unique<Socket>(std::move(socket))),
       tls_(std::move(tls)),
-      address_(address_of(socket_->tcp)),
+      address_(address_of(socket)),
       conversation_(loop.shared().router, loop.shared().limits, *this),
       shaking_hands_(tls_ != nullptr),
-      began_(now()) {}
+      began_(now()) {
+  ErrorCode error;
+  socket_ = socket.release(error);
+  CHECK(!error, "nothing waits for a socket that was just accepted");
+}
 
-Connection::~Connection() = default;
+Connection::~Connection() {
+  if (socket_ >= 0) (void)::close(socket_);
+}
 
 void Connection::begin() {
+  if (!loop_.poller().add(socket_, *this)) return close();
   if (tls_)
-    when(TlsNext::when_readable, &Connection::shake_hands);
+    when(IoNext::when_readable, reading_, &Connection::shake_hands);
   else
     talk();
 }
@@ -101,28 +106,101 @@ void Connection::talk() {
   pump();
 }
 
-size_t Connection::write_some(std::string_view bytes, ErrorCode& error) {
-  if (!tls_) return socket_->tcp.write_some(asio::buffer(bytes), error);
-  const TlsStep step = tls_->write(bytes);
-  write_waits_for_ = step.next;
-  if (step.next == TlsNext::when_readable || step.next == TlsNext::when_writable)
-    error = asio::error::would_block;
-  else if (step.next != TlsNext::done)
-    error = asio::error::connection_reset;
-  return step.bytes;
+// ---- Connection: the socket
+
+// Who waits for it is told now; who does not finds it in the flags.
+void Connection::ready(bool readable, bool writable, bool no_more_will_come) {
+  const ConnectionPtr self = shared_from_this();
+  readable_ = readable_ || readable;
+  writable_ = writable_ || writable;
+  no_more_will_come_ = no_more_will_come_ || no_more_will_come;
+  try_again();
+}
+
+bool Connection::may(IoNext next) const {
+  if (next == IoNext::when_writable) return writable_;
+  return readable_ || (tls_ && tls_->may_read());
+}
+
+void Connection::try_again() {
+  for (Wait* wait : {&writing_, &reading_})
+    if (!closed_ && wait->then != nullptr && may(wait->until)) (this->*std::exchange(wait->then, nullptr))();
+}
+
+// In a turn of its own where the socket is ready already: others of the loop have theirs before.
+void Connection::when(IoNext next, Wait& wait, void (Connection::*then)()) {
+  wait = {.until = next, .then = then};
+  if (may(next)) asio::post(loop_.io(), [self = shared_from_this()] { self->try_again(); });
+}
+
+IoStep Connection::read_some(std::span<char> into) {
+  if (tls_) {
+    const IoStep step = tls_->read(into);
+    if (step.next == IoNext::when_readable) readable_ = false;
+    if (step.next == IoNext::when_writable) writable_ = false;
+    return step;
+  }
+  const ssize_t count = ::recv(socket_, into.data(), into.size(), 0);
+  if (count == 0) return {.next = IoNext::peer_finished};
+  if (count < 0 && !would_block()) return {.next = IoNext::failed};
+  // What comes from now on is told; the end that was told already is not told again.
+  if (count < 0 || (static_cast<size_t>(count) < into.size() && !no_more_will_come_)) readable_ = false;
+  if (count < 0) return {.next = IoNext::when_readable};
+  return {.next = IoNext::done, .bytes = static_cast<size_t>(count)};
+}
+
+IoStep Connection::write_some(std::string_view bytes) {
+  if (tls_) {
+    const IoStep step = tls_->write(bytes);
+    if (step.next == IoNext::when_readable) readable_ = false;
+    if (step.next == IoNext::when_writable) writable_ = false;
+    return step;
+  }
+  const ssize_t count = ::send(socket_, bytes.data(), bytes.size(), MSG_NOSIGNAL);
+  if (count < 0 && !would_block()) return {.next = IoNext::failed};
+  const size_t taken = count < 0 ? 0 : static_cast<size_t>(count);
+  if (taken == bytes.size()) return {.next = IoNext::done, .bytes = taken};
+  writable_ = false;
+  return {.next = IoNext::when_writable, .bytes = taken};
+}
+
+void Connection::shake_hands() {
+  const IoStep step = tls_->shake_hands();
+  switch (step.next) {
+    case IoNext::done:
+      shaking_hands_ = false;
+      conversation_.progressed();  // its idle time begins here
+      return talk();
+    case IoNext::when_readable:
+    case IoNext::when_writable:
+      (step.next == IoNext::when_readable ? readable_ : writable_) = false;
+      return when(step.next, reading_, &Connection::shake_hands);
+    case IoNext::plain_http:
+      loop_.shared().handshakes_failed.add();
+      shaking_hands_ = false;
+      tls_.reset();
+      conversation_.refuse(400, "this port speaks HTTPS: the address begins with https://");
+      return pump();
+    case IoNext::peer_finished:
+    case IoNext::failed:
+      // Who came and went without a word only looked whether the port is open.
+      if (tls_->heard_something()) loop_.shared().handshakes_failed.add();
+      shaking_hands_ = false;
+      return linger();  // an alert may be on its way
+  }
 }
 
 // Sends what may leave, reads what is wanted, ends what is over.
 void Connection::pump() {
   while (conversation_.has_output()) {
     const std::string& output = conversation_.take_output();
-    ErrorCode error;
-    const size_t left = write_some(output, error);
-    if (error && error != asio::error::would_block) return close();
-    if (left < output.size()) {
+    const IoStep step = write_some(output);
+    if (step.next == IoNext::failed) return close();
+    if (step.next != IoNext::done) {
       unread_bytes_ = output.capacity();
       unread_since_ = now();
-      write(left);
+      written_ = step.bytes;
+      when(step.next, writing_, &Connection::write);
       loop_.keep_unread(*this, unread_bytes_);
       break;
     }
@@ -133,53 +211,37 @@ void Connection::pump() {
       close();
     else
       linger();
-  } else if (!reading_ && conversation_.wants_input()) {
-    read();
+  } else if (reading_.then == nullptr && conversation_.wants_input()) {
+    when(IoNext::when_readable, reading_, &Connection::read);
   }
 }
 
 void Connection::read() {
-  reading_ = true;
-  if (tls_) {
-    if (!tls_->may_read()) return when(TlsNext::when_readable, &Connection::read_tls);
-    return asio::post(loop_.io(), [self = shared_from_this()] {
-      if (!self->closed_) self->read_tls();
-    });
+  if (lingering_) return discard();
+  if (!conversation_.wants_input()) return;
+  const IoStep step = read_some(conversation_.room());
+  switch (step.next) {
+    case IoNext::done: conversation_.received(step.bytes); return pump();
+    case IoNext::peer_finished: conversation_.peer_finished(); return pump();
+    case IoNext::when_readable:
+    case IoNext::when_writable: return when(step.next, reading_, &Connection::read);
+    case IoNext::plain_http:
+    case IoNext::failed: return close();
   }
-  const std::span<char> room = conversation_.room();
-  socket_->tcp.async_read_some(asio::buffer(room.data(), room.size()),
-                               [self = shared_from_this()](const ErrorCode& error, size_t bytes) {
-                                 self->reading_ = false;
-                                 if (self->closed_) return;
-                                 if (self->lingering_) return self->discard();
-                                 if (!error)
-                                   self->conversation_.received(bytes);
-                                 else if (error == asio::error::eof)
-                                   self->conversation_.peer_finished();
-                                 else
-                                   return self->close();
-                                 self->pump();
-                               });
 }
 
-void Connection::write(size_t from) {
-  if (tls_) {
-    written_ = from;
-    return when(write_waits_for_, &Connection::write_tls);
-  }
-  const std::string& output = conversation_.take_output();
-  socket_->tcp.async_write_some(asio::buffer(output.data() + from, output.size() - from),
-                                [self = shared_from_this(), from](const ErrorCode& error, size_t bytes) {
-                                  if (self->closed_) return;
-                                  if (error) return self->close();
-                                  self->unread_since_ = self->now();
-                                  self->conversation_.progressed();
-                                  if (from + bytes < self->conversation_.take_output().size())
-                                    return self->write(from + bytes);
-                                  self->loop_.forget_unread(std::exchange(self->unread_bytes_, 0));
-                                  self->conversation_.sent();
-                                  self->pump();
-                                });
+// The rest of an output that the socket did not take at once.
+void Connection::write() {
+  unread_since_ = now();
+  conversation_.progressed();  // the socket took what it had
+  const std::string_view output = conversation_.take_output();
+  const IoStep step = write_some(output.substr(written_));
+  if (step.next == IoNext::failed) return close();
+  written_ += step.bytes;
+  if (step.next != IoNext::done) return when(step.next, writing_, &Connection::write);
+  loop_.forget_unread(std::exchange(unread_bytes_, 0));
+  conversation_.sent();
+  pump();
 }
 
 // A close while bytes are unread would reset the connection, and the client might lose the last reply.
@@ -187,25 +249,18 @@ void Connection::linger() {
   if (std::exchange(lingering_, true)) return;
   linger_began_ = now();
   if (tls_) tls_->say_goodbye();
-  ErrorCode error;
-  socket_->tcp.shutdown(Tcp::socket::shutdown_send, error);
-  if (error)
+  if (::shutdown(socket_, SHUT_WR) != 0)
     close();
-  else if (!reading_)
+  else
     discard();
 }
 
 void Connection::discard() {
-  reading_ = true;
-  socket_->tcp.async_read_some(asio::buffer(socket_->discarded),
-                               [self = shared_from_this()](const ErrorCode& error, size_t) {
-                                 self->reading_ = false;
-                                 if (self->closed_) return;
-                                 if (error)
-                                   self->close();
-                                 else
-                                   self->discard();
-                               });
+  std::array<char, 4096> discarded;  // NOLINT: nobody reads it
+  const ssize_t count = ::recv(socket_, discarded.data(), discarded.size(), 0);
+  if (count == 0 || (count < 0 && !would_block())) return close();
+  if (count < 0) readable_ = false;
+  when(IoNext::when_readable, reading_, &Connection::discard);
 }
 
 void Connection::cut_slow() {
@@ -219,15 +274,15 @@ void Connection::close() {
   const ConnectionPtr self = shared_from_this();  // the loop's list may hold the last one
   conversation_.abandon();
   loop_.forget_unread(std::exchange(unread_bytes_, 0));
-  ErrorCode ignored;
-  socket_->tcp.close(ignored);
+  loop_.poller().remove(socket_, *this);
+  (void)::close(std::exchange(socket_, -1));
   loop_.removed(*this);
 }
 
 std::function<void()> Connection::waker() {
   // What lies unsent in the system cannot be replaced by something newer, so it is little. And a viewer that vanished without
   // a word is noticed by what it does not acknowledge.
-  const auto tell_system = [fd = socket_->tcp.native_handle()](int option, int value) {
+  const auto tell_system = [fd = socket_](int option, int value) {
     (void)::setsockopt(fd, IPPROTO_TCP, option, &value, sizeof value);
   };
   tell_system(TCP_NOTSENT_LOWAT, static_cast<int>(Stream::take_bytes_max));
@@ -239,71 +294,6 @@ std::function<void()> Connection::waker() {
 
 const LiveMeter& Connection::live_meter(Transport transport) {
   return transport == Transport::sse ? loop_.shared().sse_meter : loop_.shared().websocket_meter;
-}
-
-// ---- Connection: what is different with TLS
-
-void Connection::when(TlsNext next, void (Connection::*go_on)()) {
-  const auto what = next == TlsNext::when_readable ? Tcp::socket::wait_read : Tcp::socket::wait_write;
-  socket_->tcp.async_wait(what, [self = shared_from_this(), go_on](const ErrorCode& error) {
-    if (self->closed_) return;
-    if (error)
-      self->close();
-    else
-      (*self.*go_on)();
-  });
-}
-
-void Connection::shake_hands() {
-  const TlsNext next = tls_->shake_hands().next;
-  switch (next) {
-    case TlsNext::done:
-      shaking_hands_ = false;
-      conversation_.progressed();  // its idle time begins here
-      return talk();
-    case TlsNext::when_readable:
-    case TlsNext::when_writable: return when(next, &Connection::shake_hands);
-    case TlsNext::plain_http:
-      loop_.shared().handshakes_failed.add();
-      shaking_hands_ = false;
-      tls_.reset();
-      conversation_.refuse(400, "this port speaks HTTPS: the address begins with https://");
-      return pump();
-    case TlsNext::peer_finished:
-    case TlsNext::failed:
-      // Who came and went without a word only looked whether the port is open.
-      if (tls_->heard_something()) loop_.shared().handshakes_failed.add();
-      shaking_hands_ = false;
-      return linger();  // an alert may be on its way
-  }
-}
-
-void Connection::read_tls() {
-  reading_ = false;
-  if (lingering_) return discard();
-  const std::span<char> room = conversation_.room();
-  const TlsStep step = tls_->read(room);
-  switch (step.next) {
-    case TlsNext::done: conversation_.received(step.bytes); return pump();
-    case TlsNext::peer_finished: conversation_.peer_finished(); return pump();
-    case TlsNext::when_readable:
-    case TlsNext::when_writable: reading_ = true; return when(step.next, &Connection::read_tls);
-    case TlsNext::plain_http:
-    case TlsNext::failed: return close();
-  }
-}
-
-void Connection::write_tls() {
-  unread_since_ = now();
-  conversation_.progressed();  // the socket took what it had
-  const std::string_view output = conversation_.take_output();
-  ErrorCode error;
-  written_ += write_some(output.substr(written_), error);
-  if (error && error != asio::error::would_block) return close();
-  if (written_ < output.size()) return write(written_);
-  loop_.forget_unread(std::exchange(unread_bytes_, 0));
-  conversation_.sent();
-  pump();
 }
 
 bool Connection::run_in_pool(const Route& route) {

@@ -1,7 +1,7 @@
 // serve/connection.h — one socket of a loop: bytes between it, plain or with TLS, and its conversation.
 //
 // Threads: those of its loop; only its handler in the pool runs elsewhere.
-// Memory:  each operation under way on its socket keeps it alive; the loop's list does until close().
+// Memory:  the loop's list keeps it alive until close(), and what was posted for it.
 #pragma once
 
 #include <memory>
@@ -9,11 +9,12 @@
 #include "serve/asio.h"
 #include "serve/conversation.h"
 #include "serve/loop.h"
+#include "serve/poller.h"
 #include "serve/tls.h"
 
 namespace waybill::serve {
 
-class Connection final : public Surroundings, public std::enable_shared_from_this<Connection> {
+class Connection final : public Surroundings, public Polled, public std::enable_shared_from_this<Connection> {
  public:
   Connection(Loop& loop, TcpSocket socket, std::unique_ptr<TlsStream> tls);
   ~Connection() override;
@@ -59,20 +60,26 @@ class Connection final : public Surroundings, public std::enable_shared_from_thi
  private:
   void talk();
   void pump();
-  size_t write_some(std::string_view bytes, ErrorCode& error);
   void read();
-  void write(size_t from);
+  void write();
   void linger();
   void discard();
-
-  void when(TlsNext next, void (Connection::*go_on)());
   void shake_hands();
-  void read_tls();
-  void write_tls();
+
+  // What is to be gone on with when the socket allows it; null: nothing.
+  struct Wait {
+    IoNext until = IoNext::when_readable;
+    void (Connection::*then)() = nullptr;
+  };
+  void ready(bool readable, bool writable, bool no_more_will_come) override;
+  bool may(IoNext next) const;
+  void when(IoNext next, Wait& wait, void (Connection::*then)());
+  void try_again();
+  IoStep read_some(std::span<char> into);
+  IoStep write_some(std::string_view bytes);
 
   Loop& loop_;
-  struct Socket;
-  const std::unique_ptr<Socket> socket_;
+  int socket_ = -1;
   std::unique_ptr<TlsStream> tls_;  // null: plain
   const std::string address_;
   Conversation conversation_;
@@ -82,13 +89,16 @@ class Connection final : public Surroundings, public std::enable_shared_from_thi
   size_t unread_bytes_ = 0;  // of a reply that is not taken at once
   Moment unread_since_;
   bool waits_ = false;
-  bool reading_ = false;
+  Wait reading_;
+  Wait writing_;
+  bool readable_ = false;  // until a read finds nothing more
+  bool writable_ = true;   // until a write finds no room
+  bool no_more_will_come_ = false;
   bool lingering_ = false;
   bool closed_ = false;
   bool shaking_hands_;
-  TlsNext write_waits_for_ = TlsNext::when_writable;
   Moment began_;
-  size_t written_ = 0;  // of the output that write_tls() sends
+  size_t written_ = 0;  // of the output that write() goes on with
 };
 
 }  // namespace waybill::serve

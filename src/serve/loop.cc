@@ -8,6 +8,7 @@
 
 #include "base/log.h"
 #include "serve/connection.h"
+#include "serve/poller.h"
 
 namespace waybill::serve {
 
@@ -18,6 +19,7 @@ struct Loop::Asio {
   asio::io_context io{1};
   asio::executor_work_guard<asio::io_context::executor_type> work{asio::make_work_guard(io)};
   asio::steady_timer sweep_timer{io};
+  Poller poller{io};
 };
 
 Shared::Shared(ServerOptions server_options, std::vector<Route> routes, Door& the_door, Durability how,
@@ -79,8 +81,10 @@ Loop::Loop(Shared& shared)
 Loop::~Loop() = default;
 
 asio::io_context& Loop::io() { return asio_->io; }
+Poller& Loop::poller() { return asio_->poller; }
 
 void Loop::run() {
+  asio_->poller.begin();
   sweep_later();
   io().run();
 }
@@ -266,6 +270,7 @@ void Loop::leave_when_empty() {
   if (!draining_ || !connections_.empty()) return;
   asio_->sweep_timer.cancel();
   asio_->work.reset();
+  asio_->poller.end();
 }
 
 }  // namespace waybill::serve

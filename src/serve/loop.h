@@ -53,6 +53,7 @@ class RouteMeter {
 };
 
 class Connection;
+class Poller;
 using ConnectionPtr = std::shared_ptr<Connection>;  // shared: each operation under way on its socket keeps it alive
 
 // What a stream holds to ask for its turn; it may do so after the connection, and after the loop.
@@ -69,6 +70,7 @@ class Loop {
   ~Loop();
 
   boost::asio::io_context& io();
+  Poller& poller();
   Shared& shared() { return shared_; }
   std::string_view date() const { return date_; }
   Moment came_round() const { return came_round_; }  // from any thread

@@ -225,25 +225,25 @@ class FileTls final : public Tls {
 
 void TlsStream::Closer::operator()(ssl_st* ssl) const { SSL_free(ssl); }
 
-TlsStep TlsStream::after(int result) {
+IoStep TlsStream::after(int result) {
   switch (SSL_get_error(ssl_.get(), result)) {
-    case SSL_ERROR_NONE: return {.next = TlsNext::done};
-    case SSL_ERROR_WANT_READ: return {.next = TlsNext::when_readable};
-    case SSL_ERROR_WANT_WRITE: return {.next = TlsNext::when_writable};
-    case SSL_ERROR_ZERO_RETURN: return {.next = TlsNext::peer_finished};
+    case SSL_ERROR_NONE: return {.next = IoNext::done};
+    case SSL_ERROR_WANT_READ: return {.next = IoNext::when_readable};
+    case SSL_ERROR_WANT_WRITE: return {.next = IoNext::when_writable};
+    case SSL_ERROR_ZERO_RETURN: return {.next = IoNext::peer_finished};
     case SSL_ERROR_SSL:
-      if (ERR_GET_REASON(ERR_peek_error()) == SSL_R_HTTP_REQUEST) return {.next = TlsNext::plain_http};
-      return {.next = TlsNext::failed};
-    default: return {.next = TlsNext::failed};
+      if (ERR_GET_REASON(ERR_peek_error()) == SSL_R_HTTP_REQUEST) return {.next = IoNext::plain_http};
+      return {.next = IoNext::failed};
+    default: return {.next = IoNext::failed};
   }
 }
 
-TlsStep TlsStream::shake_hands() {
+IoStep TlsStream::shake_hands() {
   ERR_clear_error();
   return after(SSL_do_handshake(ssl_.get()));
 }
 
-TlsStep TlsStream::read(std::span<char> into) {
+IoStep TlsStream::read(std::span<char> into) {
   size_t given = 0;
   do {
     ERR_clear_error();
@@ -251,15 +251,15 @@ TlsStep TlsStream::read(std::span<char> into) {
     const int result = SSL_read_ex(ssl_.get(), into.data() + given, into.size() - given, &bytes);
     given += bytes;
     if (result == 1) continue;
-    const TlsStep step = after(result);
+    const IoStep step = after(result);
     if (given == 0) return step;
-    ended_ = step.next != TlsNext::when_readable && step.next != TlsNext::when_writable;
+    ended_ = step.next != IoNext::when_readable && step.next != IoNext::when_writable;
     break;
   } while (given < into.size() && SSL_has_pending(ssl_.get()) == 1);
-  return {.next = TlsNext::done, .bytes = given};
+  return {.next = IoNext::done, .bytes = given};
 }
 
-TlsStep TlsStream::write(std::string_view bytes) {
+IoStep TlsStream::write(std::string_view bytes) {
   size_t taken = 0;
   while (taken < bytes.size()) {
     ERR_clear_error();
@@ -268,7 +268,7 @@ TlsStep TlsStream::write(std::string_view bytes) {
     taken += now;
     if (result != 1) return {.next = after(result).next, .bytes = taken};
   }
-  return {.next = TlsNext::done, .bytes = taken};
+  return {.next = IoNext::done, .bytes = taken};
 }
 
 bool TlsStream::may_read() const { return ended_ || SSL_has_pending(ssl_.get()) == 1; }

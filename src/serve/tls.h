@@ -23,10 +23,10 @@ struct ssl_st;
 namespace waybill::serve {
 
 // What a stream came to, or what it waits for.
-enum class TlsNext : uint8_t { done, when_readable, when_writable, peer_finished, plain_http, failed };
+enum class IoNext : uint8_t { done, when_readable, when_writable, peer_finished, plain_http, failed };
 
-struct TlsStep {
-  TlsNext next = TlsNext::done;
+struct IoStep {
+  IoNext next = IoNext::done;
   size_t bytes = 0;  // taken or given, whatever `next` says
 };
 
@@ -35,9 +35,9 @@ class TlsStream {
  public:
   explicit TlsStream(ssl_st* taken) : ssl_(taken) {}
 
-  TlsStep shake_hands();
-  TlsStep read(std::span<char> into);  // done: at least one byte
-  TlsStep write(std::string_view bytes);  // what was not taken comes again, unchanged
+  IoStep shake_hands();
+  IoStep read(std::span<char> into);  // done: at least one byte
+  IoStep write(std::string_view bytes);  // what was not taken comes again, unchanged
   bool may_read() const;  // without waiting for the socket
   bool heard_something() const;  // at least a byte came from the other side
   void say_goodbye();  // close_notify, where the socket takes it
@@ -46,7 +46,7 @@ class TlsStream {
   struct Closer {
     void operator()(ssl_st* ssl) const;
   };
-  TlsStep after(int result);
+  IoStep after(int result);
 
   std::unique_ptr<ssl_st, Closer> ssl_;
   bool ended_ = false;  // the next read has to be told without waiting

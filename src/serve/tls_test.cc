@@ -109,12 +109,12 @@ class TlsTest : public testing::Test {
     return ends;
   }
   static void shake_hands(TlsStream& server, Client& client) {
-    TlsNext next = TlsNext::when_readable;
-    for (int turn = 0; turn < 10 && (next != TlsNext::done || !SSL_is_init_finished(client.get())); ++turn) {
+    IoNext next = IoNext::when_readable;
+    for (int turn = 0; turn < 10 && (next != IoNext::done || !SSL_is_init_finished(client.get())); ++turn) {
       SSL_do_handshake(client.get());
-      if (next != TlsNext::done) next = server.shake_hands().next;
+      if (next != IoNext::done) next = server.shake_hands().next;
     }
-    ASSERT_EQ(next, TlsNext::done);
+    ASSERT_EQ(next, IoNext::done);
   }
   long served_by(Tls& tls) {
     const auto ends = connect();
@@ -194,7 +194,7 @@ TEST_F(TlsTest, shows_the_new_certificate_after_a_reload_and_lets_old_connection
 
   ASSERT_EQ(SSL_write(client.get(), "still here", 10), 10);
   std::array<char, 64> room{};
-  const TlsStep step = server->read(room);
+  const IoStep step = server->read(room);
   EXPECT_EQ(std::string_view(room.data(), step.bytes), "still here");
 }
 
@@ -239,16 +239,16 @@ TEST_F(TlsTest, tells_plain_http_and_junk_from_a_handshake) {
   const auto said = [&](std::string_view bytes) {
     const auto ends = connect();
     const auto server = tls->stream(ends[0]);
-    EXPECT_EQ(server->shake_hands().next, TlsNext::when_readable);
+    EXPECT_EQ(server->shake_hands().next, IoNext::when_readable);
     EXPECT_FALSE(server->heard_something());
     EXPECT_EQ(::write(ends[1], bytes.data(), bytes.size()), static_cast<ssize_t>(bytes.size()));
-    const TlsNext next = server->shake_hands().next;
+    const IoNext next = server->shake_hands().next;
     EXPECT_TRUE(server->heard_something());
     return next;
   };
-  EXPECT_EQ(said("GET / HTTP/1.1\r\n\r\n"), TlsNext::plain_http);
-  EXPECT_EQ(said("POST /v1/locations HTTP/1.1\r\n\r\n"), TlsNext::plain_http);
-  EXPECT_EQ(said("SSH-2.0-OpenSSH_9.2\r\n"), TlsNext::failed);
+  EXPECT_EQ(said("GET / HTTP/1.1\r\n\r\n"), IoNext::plain_http);
+  EXPECT_EQ(said("POST /v1/locations HTTP/1.1\r\n\r\n"), IoNext::plain_http);
+  EXPECT_EQ(said("SSH-2.0-OpenSSH_9.2\r\n"), IoNext::failed);
 }
 
 TEST_F(TlsTest, carries_much_through_a_socket_that_takes_little) {
@@ -265,10 +265,10 @@ TEST_F(TlsTest, carries_much_through_a_socket_that_takes_little) {
   bool waited = false;
   while (received.size() < sent.size()) {
     if (taken < sent.size()) {
-      const TlsStep step = server->write(std::string_view(sent).substr(taken));
+      const IoStep step = server->write(std::string_view(sent).substr(taken));
       taken += step.bytes;
-      ASSERT_TRUE(step.next == TlsNext::done || step.next == TlsNext::when_writable);
-      waited |= step.next == TlsNext::when_writable;
+      ASSERT_TRUE(step.next == IoNext::done || step.next == IoNext::when_writable);
+      waited |= step.next == IoNext::when_writable;
     }
     const int got = SSL_read(client.get(), room.data(), room.size());
     if (got > 0) received.append(room.data(), static_cast<size_t>(got));
@@ -285,13 +285,13 @@ TEST_F(TlsTest, does_not_wait_for_the_socket_when_the_end_came_with_the_last_byt
   shake_hands(*server, client);
   std::array<char, 64> room{};
   EXPECT_FALSE(server->may_read());
-  EXPECT_EQ(server->read(room).next, TlsNext::when_readable);
+  EXPECT_EQ(server->read(room).next, IoNext::when_readable);
   ASSERT_EQ(SSL_write(client.get(), "request", 7), 7);
   SSL_shutdown(client.get());
   EXPECT_EQ(server->read(room).bytes, 7u);
   EXPECT_TRUE(server->may_read());
-  EXPECT_EQ(server->read(room).next, TlsNext::peer_finished);
-  EXPECT_EQ(server->write("the answer still arrives").next, TlsNext::done);
+  EXPECT_EQ(server->read(room).next, IoNext::peer_finished);
+  EXPECT_EQ(server->write("the answer still arrives").next, IoNext::done);
 }
 
 }  // namespace
