@@ -370,6 +370,7 @@ Result<void> Intake::take_command(uint64_t offset, const OrderCommand& command) 
     TRY_LET(const bool heard, has_been_heard(command, order_now));
     if (heard) order_now = order_before;
   }
+  hand_over(command.order.text, holder_of(order_before), holder_of(order_now));
   if (!order_now.id.text.empty()) orders_.change(*of_order);
   if (told_) TRY(tell(offset, command, order_before, of_order->row.row));
   row_.clear();

@@ -55,6 +55,7 @@ class Intake {
   struct CachedDeliverer {
     DelivererRow row;
     RecentHours loose_hours;
+    std::optional<std::vector<std::string>> held;  // ids of the orders that it has by a command, sorted; none: not read
   };
   // What webhooks want to be told.
   struct Wanted {
@@ -89,6 +90,8 @@ class Intake {
   Result<void> hear_of_orders(uint64_t offset, const Location& location, Deliverers::Slot& of_deliverer);
   // Those that the deliverer has by a command, now and at that time.
   Result<std::vector<Orders::Slot*>> orders_of(const DelivererId& deliverer, Time at);
+  Result<std::vector<std::string>> read_held(const DelivererId& deliverer) const;
+  void hand_over(const std::string& order, const DelivererId* from, const DelivererId* to);
 
   // Of a location, before and after it is remembered (intake_events.cc).
   struct Before {
@@ -112,19 +115,19 @@ class Intake {
   std::unique_ptr<Batch> batch_;
   Orders orders_;
   Deliverers deliverers_;
-  BatchKeys locations_;                                          // of the batch at hand
-  std::unordered_set<EventId, BatchKeys::IdHash> client_ids_;    // the same
-  Ledger ledger_;      // of the span at hand
-  Ledger committed_;   // as stored
+  BatchKeys locations_;  // of the batch at hand
+  std::unordered_set<EventId, BatchKeys::IdHash> client_ids_;  // the same
+  Ledger ledger_;  // of the span at hand
+  Ledger committed_;  // as stored
   std::array<uint64_t, outcome_count> taken_{};  // of the batch at hand
-  std::vector<Event>* told_ = nullptr;           // null: nobody asks
-  std::vector<Event> own_told_;                  // where only webhooks ask
-  Wanted wanted_;                                // of the batch at hand
-  Wanted committed_wanted_;                      // as stored
-  std::string outbox_begin_;                     // key below which nothing is left
+  std::vector<Event>* told_ = nullptr;  // null: nobody asks
+  std::vector<Event> own_told_;  // where only webhooks ask
+  Wanted wanted_;  // of the batch at hand
+  Wanted committed_wanted_;  // as stored
+  std::string outbox_begin_;  // key below which nothing is left
   Guarded<Watermarks> watermarks_;
-  std::string row_;    // scratch
-  std::string key_;    // scratch
+  std::string row_;  // scratch
+  std::string key_;  // scratch
   std::string bytes_;  // scratch
 };
 

@@ -42,16 +42,14 @@ Result<bool> Intake::has_been_heard(const OrderCommand& silent, const Order& ord
   return of_deliverer->row.row.updated_at > silent.effective();
 }
 
-Result<std::vector<Intake::Orders::Slot*>> Intake::orders_of(const DelivererId& deliverer, Time at) {
+Result<std::vector<std::string>> Intake::read_held(const DelivererId& deliverer) const {
   std::vector<std::string> ids;
   const std::string prefix = id_prefix(deliverer.text);
-  {
-    const auto view = tables_.view();
-    const auto assigned = view->cursor(Table::assigned, prefix);
-    for (assigned->seek(prefix); assigned->valid() && ids.size() < deliverer_orders_max; assigned->next())
-      ids.emplace_back(assigned->key().substr(prefix.size()));
-    TRY(assigned->status());
-  }
+  const auto view = tables_.view();
+  const auto assigned = view->cursor(Table::assigned, prefix);
+  for (assigned->seek(prefix); assigned->valid() && ids.size() < deliverer_orders_max; assigned->next())
+    ids.emplace_back(assigned->key().substr(prefix.size()));
+  TRY(assigned->status());
   // What this batch has assigned stands in its rows only.
   for (const Orders::Slot* slot : orders_.changed()) {
     const DelivererId* holder = holder_of(slot->row.row.order);
@@ -59,10 +57,32 @@ Result<std::vector<Intake::Orders::Slot*>> Intake::orders_of(const DelivererId& 
       ids.emplace_back(slot->id);
   }
   std::ranges::sort(ids);  // in the same order whatever the batch: an event is known by its number
+  return ids;
+}
+
+void Intake::hand_over(const std::string& order, const DelivererId* from, const DelivererId* to) {
+  if (from != nullptr && to != nullptr && *from == *to) return;
+  if (from != nullptr)
+    if (Deliverers::Slot* const slot = deliverers_.find(from->text); slot != nullptr && slot->row.held)
+      std::erase(*slot->row.held, order);
+  if (to == nullptr) return;
+  Deliverers::Slot* const slot = deliverers_.find(to->text);
+  if (slot == nullptr || !slot->row.held) return;
+  std::vector<std::string>& ids = *slot->row.held;
+  if (ids.size() >= deliverer_orders_max) return slot->row.held.reset();
+  const auto place = std::ranges::lower_bound(ids, order);
+  if (place == ids.end() || *place != order) ids.insert(place, order);
+}
+
+Result<std::vector<Intake::Orders::Slot*>> Intake::orders_of(const DelivererId& deliverer_id, Time at) {
+  TRY_LET(Deliverers::Slot* const of_deliverer, deliverer(deliverer_id));
+  if (!of_deliverer->row.held) {
+    TRY_LET(of_deliverer->row.held, read_held(deliverer_id));
+  }
   std::vector<Orders::Slot*> held;
-  for (const std::string& id : ids) {
+  for (const std::string& id : *of_deliverer->row.held) {
     TRY_LET(Orders::Slot* const slot, order(id));
-    if (has(slot->row.row.order, deliverer, at)) held.push_back(slot);
+    if (has(slot->row.row.order, deliverer_id, at)) held.push_back(slot);
   }
   return held;
 }

@@ -53,6 +53,24 @@ TEST_P(StoreContract, an_assignment_of_the_same_batch_counts_for_the_locations_b
                                     "location of d @40", "location a @41"}));
 }
 
+TEST_P(StoreContract, who_has_an_order_is_followed_from_batch_to_batch) {
+  put({seen({}, "d", 1), seen({}, "e", 1)});
+  put({assign("b", 10, "d")});
+  put({assign("a", 10, "d")});
+  events.clear();
+  put({seen({}, "d", 20), seen({}, "e", 20)});
+  EXPECT_EQ(told_of(events), (Names{"location a @20", "location b @20", "location of e @20"}));
+  put({told(Kind::reassign, "a", 30, "e")});
+  events.clear();
+  put({seen({}, "d", 40), seen({}, "e", 41)});
+  EXPECT_EQ(told_of(events), (Names{"location b @40", "location a @41"}));
+  put({told(Kind::close, "b", 50)});
+  put({assign("b", 60, "e")});
+  events.clear();
+  put({seen({}, "d", 70), seen({}, "e", 71)});
+  EXPECT_EQ(told_of(events), (Names{"location of d @70", "location a @71"}));
+}
+
 TEST_P(StoreContract, a_repeat_and_a_put_again_tell_nothing) {
   put({seen("a", "d", 10, start), seen("a", "d", 20)});
   events.clear();
