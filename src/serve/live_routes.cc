@@ -295,14 +295,13 @@ class LiveRoutes {
     return streaming(std::move(viewer));
   }
 
-  // Begins with the orders in the region, those that have changed since where the viewer goes on.
+  // Begins with the orders in the region, for who comes back too: what became of one that ended meanwhile is said by it alone.
   Reply region(const Request& request) const {
     const Parameters parameters(request);
     const auto box = parameters.box("bbox");
     if (parameters.bad()) return *parameters.bad();
     if (!box) return bad_parameter("bbox", "minLongitude,minLatitude,maxLongitude,maxLatitude");
     auto viewer = std::make_shared<RegionStream>(sources_, *box);
-    const uint64_t from = place_of(request).value_or(0);
     const Time now = sources_->parts.clock.now();
     store::OrdersQuery query;
     query.box = box;
@@ -313,7 +312,6 @@ class LiveRoutes {
       const auto page = sources_->parts.store.orders(query);
       if (!page) return reply_of(page.error());
       for (const store::OrderView& view : page->orders) {
-        if (!view.last || view.last->offset < from) continue;
         if (++shown > live_region_orders_max) break;
         viewer->first({.id = {}, .name = std::string(snapshot_name), .data = sources_->views.order(view, now)});
       }
