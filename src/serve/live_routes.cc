@@ -205,7 +205,7 @@ class CustomerStream : public RingStream {
 
   bool welcome() override {
     const auto view = sources().parts.store.order(order_);
-    return view && *view && sources().views.seen_by_customer(**view);
+    return view && *view && sources().views.in_its_time(**view);
   }
 
   void shows(const store::OrderView& view) { moves_on(view); }
