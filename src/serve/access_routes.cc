@@ -13,24 +13,6 @@
 namespace waybill::serve {
 namespace {
 
-Reply refused(const wire::ItemFailure& failure) {
-  return reply_of(Problem{.status = failure.field == "body" ? 400 : 422,
-                          .detail = failure.field + ": " + failure.reason,
-                          .field = failure.field,
-                          .expected = failure.reason});
-}
-
-// "field: what was expected" of an invalid wish.
-Reply refused(const Error& error) {
-  if (error.code != Code::invalid) return reply_of(error);
-  const size_t colon = error.message.find(": ");
-  if (colon == std::string::npos) return reply_of(error);
-  return reply_of(Problem{.status = 422,
-                          .detail = error.message,
-                          .field = error.message.substr(0, colon),
-                          .expected = error.message.substr(colon + 2)});
-}
-
 std::optional<Reply> out_of_range(std::string_view field, std::optional<int64_t> value, int64_t most) {
   if (!value || (*value >= 1 && *value <= most)) return std::nullopt;
   return refused(
