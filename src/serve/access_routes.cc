@@ -1,6 +1,7 @@
 #include <algorithm>
 
 #include "serve/api.h"
+#include "serve/asked_for.h"
 #include "serve/credentials.h"
 #include "serve/custody.h"
 #include "serve/gate.h"
@@ -89,14 +90,14 @@ class AccessDesk {
   }
 
   Reply link(const Request& request) {
-    const auto id = wire::checked_id(request.params.at(0));
-    if (!id) return reply_of(Problem{.status = 400, .detail = id.error().message, .field = "id"});
+    const auto id = asked_id(request);
+    if (!id) return id.error();
     const auto input = wire::read_access_input(request.body);
     if (!input) return refused(input.error());
     if (auto bad = out_of_range("hours", input->hours, link_hours_max)) return *bad;
     const auto order = parts_.store.order(OrderId(*id));
     if (!order) return reply_of(order.error());
-    if (!*order) return reply_of(Problem{.status = 404, .detail = "order " + *id + " is not known"});
+    if (!*order) return unknown("order", *id);
     const Time now = parts_.clock.now();
     const auto made = make_link((*order)->order.id, now + std::chrono::hours(input->hours.value_or(link_hours_usual)),
                                 asked_by(request), now);

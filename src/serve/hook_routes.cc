@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <charconv>
 
+#include "serve/asked_for.h"
 #include "serve/credentials.h"
 #include "serve/custody.h"
 #include "serve/hooks.h"
@@ -154,8 +155,7 @@ class HookDesk {
     const auto hooks = parts_.store.hooks();
     if (!hooks) return std::unexpected(reply_of(hooks.error()));
     const auto found = std::ranges::find(*hooks, id, [](const store::HookRow& row) { return row.hook.id; });
-    if (found == hooks->end())
-      return std::unexpected(reply_of(Problem{.status = 404, .detail = "webhook " + id + " is not known"}));
+    if (found == hooks->end()) return std::unexpected(unknown("webhook", id));
     return found->hook;
   }
 

@@ -30,8 +30,6 @@ void write_destination(wire::JsonWriter& writer, const Order& order) {
 
 }  // namespace
 
-bool of_customer(const Request& request) { return request.who && request.who->role == Role::customer; }
-
 std::string Views::order(const store::OrderView& view, Time now) const {
   wire::JsonWriter json;
   write_order(json, view, now);

@@ -48,6 +48,4 @@ class Views {
   const ApiParts& parts_;
 };
 
-bool of_customer(const Request& request);
-
 }  // namespace waybill::serve
