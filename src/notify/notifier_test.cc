@@ -242,6 +242,44 @@ TEST_F(NotifierTest, a_webhook_that_nothing_gets_through_to_for_a_day_is_failed_
   EXPECT_FALSE(notifier->standing("h")->failed);
 }
 
+TEST_F(NotifierTest, a_webhook_that_nothing_gets_through_to_is_failed_in_time_however_much_is_new) {
+  add_hook();
+  put({seen("first", "d", 10, start)});
+  receiver.answer_to = [](const std::string&) { return 503; };
+  for (int minute = 0; minute < 25 * 60 && !notifier->standing("h")->failed; ++minute) {
+    put({seen("o" + std::to_string(minute), "d", 100 + minute, start)});
+    pass(std::chrono::minutes(1));
+  }
+  EXPECT_TRUE(notifier->standing("h")->failed);
+  EXPECT_EQ(notifier->standing("h")->next, "1-0-1.0");
+}
+
+TEST_F(NotifierTest, what_is_tried_again_takes_its_turn_among_what_is_new) {
+  add_hook();
+  put({seen("first", "d", 10, start)});
+  receiver.answer_to = [&](const std::string& id) { return id == "1-0-1.0" && receiver.seen_ids.empty() ? 500 : 200; };
+  steps(1);
+  clock.advance(std::chrono::seconds(2));
+  std::vector<wire::Record> records;
+  for (int i = 0; i < 50; ++i) records.push_back(seen("o" + std::to_string(i), "d", 20 + i, start));
+  put(records);
+  steps(1);
+  EXPECT_EQ(receiver.seen_ids.at(1), "1-0-1.0");
+}
+
+TEST_F(NotifierTest, events_that_are_never_taken_do_not_keep_a_webhook_down_that_takes_others) {
+  add_hook();
+  std::vector<wire::Record> records;
+  for (int i = 0; i < 5; ++i) records.push_back(seen("bad" + std::to_string(i), "d", i, start));
+  put(records);
+  const std::set<std::string> bad = {"1-0-1.0", "1-0-2.0", "1-0-3.0", "1-0-4.0", "1-0-5.0"};
+  receiver.answer_to = [&](const std::string& id) { return bad.contains(id) ? 400 : 200; };
+  pass(std::chrono::hours(1));
+  put({seen("good", "d", 10, start), seen("good", "d", 20, arrived)});
+  pass(std::chrono::minutes(15));
+  EXPECT_EQ(std::ranges::count(receiver.seen_ids, "1-0-7.0"), 1);
+}
+
 TEST_F(NotifierTest, an_event_that_is_never_taken_is_given_up_after_a_day_where_others_are) {
   add_hook();
   put({seen("bad", "d", 10, start), seen("bad", "d", 20, arrived)});
