@@ -38,6 +38,10 @@ std::string ping_body(const std::string& id, Time now) {
 // So that a webhook that is away is not a file written and synced each second.
 std::chrono::seconds in_minutes(Moment::duration time) { return std::chrono::floor<std::chrono::minutes>(time); }
 
+std::unexpected<Error> not_a_place() {
+  return fail(Code::invalid, "from: expected an event's id, a position that this journal gave, or a time");
+}
+
 Labels labels(const std::string& id) { return {{"hook", id}}; }
 
 }  // namespace
@@ -189,7 +193,7 @@ Result<EventPlace> Notifier::place_of(const std::string& from) const {
   } else if (const auto time = wire::parse_time(from)) {
     return place_at(time->time);
   }
-  return fail(Code::invalid, "from: expected an event's id, a position of this journal, or a time");
+  return not_a_place();
 }
 
 // The first event that was received then or later: in the first ledger that has a record of then or later.
@@ -281,9 +285,7 @@ void Notifier::send(Course& course, std::optional<EventPlace> place, const std::
   if (place) flight.attempt.attempt = ++course.line.trying(*place).attempts;
   const auto signature = parts_.signer.signature(course.row.hook.id, id, seconds, body);
   if (!signature) {
-    course.why = signature.error().message;
-    log::error("a webhook is not told, its requests cannot be signed", {{"why", course.why}});
-    if (place) course.line.again(*place, parts_.clock.steady() + options_.retry_max);
+    end(course, flight, {.error = "it cannot be signed: " + signature.error().message});
     return;
   }
   Outgoing outgoing{.ticket = ++ticket_,
@@ -307,6 +309,10 @@ void Notifier::take(const Answer& answer) {
   Course& course = *known->second;
   if (course.in_flight > 0) --course.in_flight;
   if (flight.generation != course.generation && course.stale_in_flight > 0) --course.stale_in_flight;
+  end(course, flight, answer);
+}
+
+void Notifier::end(Course& course, Flight& flight, const Answer& answer) {
   const bool taken = answer.status >= 200 && answer.status < 300;
   flight.attempt.status = answer.status;
   flight.attempt.took = answer.took;
@@ -426,6 +432,7 @@ void Notifier::publish() {
 }
 
 void Notifier::drop_old() {
+  if (!refreshed_at_) return;  // who needs it is not known yet
   const Moment now = parts_.clock.steady();
   if (dropped_at_ && now - *dropped_at_ < drop_every) return;
   const auto ledgers = parts_.store.ledgers();
@@ -479,6 +486,8 @@ Result<void> Notifier::replay(const std::string& id, const std::string& from) {
   EventPlace place = course->line.next();
   if (!from.empty()) {
     TRY_LET(place, place_of(from));
+    // One that is still to come would keep from it all that happens until then.
+    if (place.offset > parts_.store.watermarks().visible) return not_a_place();
   }
   course->line = Line(place);
   ++course->generation;
