@@ -128,7 +128,10 @@ class CurlTransport final : public Transport {
     curl_easy_setopt(curl, CURLOPT_PROXY, "");
     curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
     curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS, static_cast<long>(options_.timeout.count()));
-    if (!options_.ca_file.empty()) curl_easy_setopt(curl, CURLOPT_CAINFO, options_.ca_file.c_str());
+    if (!options_.ca_file.empty()) {
+      curl_easy_setopt(curl, CURLOPT_CAINFO, options_.ca_file.c_str());
+      curl_easy_setopt(curl, CURLOPT_CAPATH, nullptr);  // else the system's folder of authorities is trusted beside it
+    }
     curl_easy_setopt(curl, CURLOPT_HTTPHEADER, flight.headers.get());
     curl_easy_setopt(curl, CURLOPT_POST, 1L);
     curl_easy_setopt(curl, CURLOPT_POSTFIELDS, outgoing.body.data());

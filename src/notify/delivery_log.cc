@@ -78,20 +78,20 @@ Result<void> DeliveryLog::open() {
   if (!file) return std::unexpected(file.error());
   TRY_LET(size_, (*file)->size());
   file_ = std::move(*file);
-  if (size_ > 0) waiting_.insert(0, "\n");  // behind a line that may have been cut
+  behind_old_ = size_ > 0;
   return {};
 }
 
 Result<void> DeliveryLog::write() {
   if (waiting_.empty()) return {};
+  std::string lines = std::exchange(waiting_, {});  // gone also where this fails: they would grow while it does
   if (!file_) TRY(open());
-  if (size_ + waiting_.size() > delivery_log_bytes_max && size_ > 0) {
+  if (size_ + lines.size() > delivery_log_bytes_max && size_ > 0) {
     file_.reset();
     TRY(files_.rename(path(".ndjson"), path(".1.ndjson")));
     TRY(open());
   }
-  // What could not be written is lost from the log, not from the telling.
-  const std::string lines = std::exchange(waiting_, {});
+  if (std::exchange(behind_old_, false)) lines.insert(0, "\n");
   TRY(file_->write_at(size_, as_bytes(lines)));
   size_ += lines.size();
   return {};

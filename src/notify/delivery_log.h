@@ -1,6 +1,7 @@
 // notify/delivery_log.h — what came of each attempt to tell one webhook something: the newest of them, to be read page by page.
 //
 // Delivery: lines are with the system after write(); a crash of the machine may lose the newest.
+// Failure:  what write() could not write is lost from the log, not from the telling.
 // Limits:   two files of about delivery_log_bytes_max: the older one goes when the newer one is full.
 // Threads:  one at a time.
 #pragma once
@@ -61,6 +62,7 @@ class DeliveryLog {
   uint64_t size_ = 0;
   uint64_t number_ = 0;  // of the last line
   std::string waiting_;  // lines that are not written yet
+  bool behind_old_ = false;  // the file's last line may have been cut
 };
 
 }  // namespace waybill::notify

@@ -35,6 +35,13 @@ std::string ping_body(const std::string& id, Time now) {
   return json.take();
 }
 
+// So that a webhook that is away is not a file written and synced each second.
+std::chrono::seconds in_minutes(Moment::duration time) { return std::chrono::floor<std::chrono::minutes>(time); }
+
+std::unexpected<Error> not_a_place() {
+  return fail(Code::invalid, "from: expected an event's id, a position that this journal gave, or a time");
+}
+
 Labels labels(const std::string& id) { return {{"hook", id}}; }
 
 }  // namespace
@@ -47,12 +54,13 @@ struct Notifier::Course {
   std::string why;
   std::chrono::seconds failing_before{};  // the first event of the line, before this process began
   EventPlace failing_place{};
+  std::chrono::seconds down_before{};    // for so long nothing had got through then
+  std::optional<Moment> in_vain_since;   // the first failure that no success followed
   uint64_t generation = 0;  // answers to what was sent before a replay count for nothing
   size_t in_flight = 0;
   size_t stale_in_flight = 0;    // of those, sent before a replay: nothing goes until they are back
   unsigned failures_in_a_row = 0;
   Moment pause_until{};
-  std::optional<Moment> delivered_at;
   std::optional<uint64_t> read_at;  // visible, when the outbox had no more
   bool ping = false;
   std::optional<Standing> saved;
@@ -146,6 +154,7 @@ std::unique_ptr<Notifier::Course> Notifier::open_course(const store::HookRow& ro
                                                 .why = standing ? standing->why : std::string(),
                                                 .failing_before = standing ? standing->failing : std::chrono::seconds(),
                                                 .failing_place = next,
+                                                .down_before = standing ? standing->down : std::chrono::seconds(),
                                                 .saved = standing});
   course->delivered = &metrics.counter("waybill_notify_delivered_total", "events that a webhook took", labels(id));
   course->failures = &metrics.counter("waybill_notify_failures_total", "requests to a webhook that failed", labels(id));
@@ -184,7 +193,7 @@ Result<EventPlace> Notifier::place_of(const std::string& from) const {
   } else if (const auto time = wire::parse_time(from)) {
     return place_at(time->time);
   }
-  return fail(Code::invalid, "from: expected an event's id, a position of this journal, or a time");
+  return not_a_place();
 }
 
 // The first event that was received then or later: in the first ledger that has a record of then or later.
@@ -222,7 +231,7 @@ void Notifier::fill(Course& course) {
     }
     for (const store::OutboxRow& row : *rows) {
       if (course.row.hook.events.has(row.event.kind))
-        course.line.add(row.place, whose(row.event), row.event.received_at);
+        course.line.add(row.place, whose(row.event), row.event.received_at, parts_.clock.steady());
       else
         course.line.pass(row.place);
     }
@@ -242,10 +251,11 @@ void Notifier::send_all(Course& course) {
 
 // Whether it may be worth calling again.
 bool Notifier::send_next(Course& course) {
-  const size_t most = course.failures_in_a_row >= down_after ? 1 : hook_in_flight_max;
+  const bool down = course.failures_in_a_row >= down_after;
+  const size_t most = down ? 1 : hook_in_flight_max;
   const Moment now = parts_.clock.steady();
   if (course.in_flight >= most || now < course.pause_until) return false;
-  const auto place = course.line.take(now);
+  const auto place = course.line.take(now, down ? Line::Rather::untried : Line::Rather::longest_waiting);
   if (!place) return false;
   const auto rows = parts_.store.outbox(*place, 1);
   if (!rows) {
@@ -254,7 +264,7 @@ bool Notifier::send_next(Course& course) {
     return false;
   }
   if (rows->empty() || rows->front().place != *place) {
-    course.line.done(*place);  // it was dropped while the webhook was failed
+    course.line.done(*place, now);  // it was dropped while the webhook was failed
     return true;
   }
   const Event& event = rows->front().event;
@@ -275,9 +285,7 @@ void Notifier::send(Course& course, std::optional<EventPlace> place, const std::
   if (place) flight.attempt.attempt = ++course.line.trying(*place).attempts;
   const auto signature = parts_.signer.signature(course.row.hook.id, id, seconds, body);
   if (!signature) {
-    course.why = signature.error().message;
-    log::error("a webhook is not told, its requests cannot be signed", {{"why", course.why}});
-    if (place) course.line.again(*place, parts_.clock.steady() + options_.retry_max);
+    end(course, flight, {.error = "it cannot be signed: " + signature.error().message});
     return;
   }
   Outgoing outgoing{.ticket = ++ticket_,
@@ -301,6 +309,10 @@ void Notifier::take(const Answer& answer) {
   Course& course = *known->second;
   if (course.in_flight > 0) --course.in_flight;
   if (flight.generation != course.generation && course.stale_in_flight > 0) --course.stale_in_flight;
+  end(course, flight, answer);
+}
+
+void Notifier::end(Course& course, Flight& flight, const Answer& answer) {
   const bool taken = answer.status >= 200 && answer.status < 300;
   flight.attempt.status = answer.status;
   flight.attempt.took = answer.took;
@@ -317,9 +329,10 @@ void Notifier::take(const Answer& answer) {
 
 void Notifier::took(Course& course, const Flight& flight) {
   course.delivered->add();
-  course.delivered_at = parts_.clock.steady();
+  course.in_vain_since.reset();
+  course.down_before = {};
   course.why.clear();
-  course.line.done(*flight.place);
+  course.line.done(*flight.place, parts_.clock.steady());
   if (std::exchange(course.failures_in_a_row, 0) < down_after) return;
   log::info("a webhook answers again", {{"hook", flight.hook}, {"waiting", course.line.waiting()}});
   course.line.hurry();
@@ -329,6 +342,7 @@ void Notifier::missed(Course& course, Flight& flight, const Answer& answer) {
   constexpr int gone = 410;
   const Moment now = parts_.clock.steady();
   Line::Trying& trying = course.line.trying(*flight.place);
+  if (!course.in_vain_since) course.in_vain_since = now - std::exchange(course.down_before, {});
   if (!trying.since)
     trying.since = now - (*flight.place == course.failing_place ? course.failing_before : std::chrono::seconds());
   course.failures->add();
@@ -341,18 +355,19 @@ void Notifier::missed(Course& course, Flight& flight, const Answer& answer) {
     mark_failed(course, course.why);
     return;
   }
+  // Asked first: whichever event is tried, for they take turns.
+  if (now - *course.in_vain_since >= options_.hold_max) {
+    course.line.again(*flight.place, {});
+    mark_failed(course, "nothing has got through for " + std::to_string(options_.hold_max.count()) +
+                            " s, at last: " + course.why);
+    return;
+  }
   if (now - *trying.since >= options_.hold_max) {
-    if (!course.delivered_at || *course.delivered_at < *trying.since) {
-      course.line.again(*flight.place, {});
-      mark_failed(course, "nothing has got through for " + std::to_string(options_.hold_max.count()) +
-                              " s, at last: " + course.why);
-      return;
-    }
     course.given_up->add();
     flight.attempt.outcome = Outcome::given_up;
     log::error("a webhook never took an event, others wait no longer for it",
                {{"hook", flight.hook}, {"event", flight.attempt.id}, {"why", course.why}});
-    course.line.done(*flight.place);
+    course.line.done(*flight.place, now);
     return;
   }
   auto wait = backoff(trying.attempts);
@@ -385,9 +400,10 @@ std::chrono::milliseconds Notifier::backoff(uint32_t attempt) {
 Result<void> Notifier::save(Course& course) {
   Standing standing{.next = id_of(course.line.next()), .failed = course.failed, .why = course.why};
   if (const auto since = course.line.oldest_in_vain_since())
-    standing.failing = std::chrono::duration_cast<std::chrono::seconds>(parts_.clock.steady() - *since);
+    standing.failing = in_minutes(parts_.clock.steady() - *since);
   else if (course.line.next() == course.failing_place)
     standing.failing = course.failing_before;
+  standing.down = course.in_vain_since ? in_minutes(parts_.clock.steady() - *course.in_vain_since) : course.down_before;
   if (course.saved == standing) return {};
   TRY(write_standing(parts_.files, join_path(options_.folder, course.row.hook.id + ".json"), standing));
   course.saved = standing;
@@ -416,6 +432,7 @@ void Notifier::publish() {
 }
 
 void Notifier::drop_old() {
+  if (!refreshed_at_) return;  // who needs it is not known yet
   const Moment now = parts_.clock.steady();
   if (dropped_at_ && now - *dropped_at_ < drop_every) return;
   const auto ledgers = parts_.store.ledgers();
@@ -469,6 +486,8 @@ Result<void> Notifier::replay(const std::string& id, const std::string& from) {
   EventPlace place = course->line.next();
   if (!from.empty()) {
     TRY_LET(place, place_of(from));
+    // One that is still to come would keep from it all that happens until then.
+    if (place.offset > parts_.store.watermarks().visible) return not_a_place();
   }
   course->line = Line(place);
   ++course->generation;
@@ -477,6 +496,8 @@ Result<void> Notifier::replay(const std::string& id, const std::string& from) {
   course->why.clear();
   course->failing_before = {};
   course->failures_in_a_row = 0;
+  course->in_vain_since.reset();
+  course->down_before = {};
   course->pause_until = {};
   course->read_at.reset();
   TRY(save(*course));

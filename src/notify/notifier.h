@@ -6,7 +6,8 @@
 //           less often; when it answers again, all that waits goes at once.
 // Failure:  an event that fails for hold_max is given up where others got through meanwhile (the delivery log has it, replay()
 //           tells it); where none did, or the receiver answers 410, the webhook is marked failed and told nothing more until
-//           replay(). The outbox keeps what is younger than `keep`, and what a webhook that has not failed still needs.
+//           replay(). What cannot be signed has failed too. The outbox keeps what is younger than `keep`, and what a webhook
+//           that has not failed still needs.
 // Threads:  run() or step() in one thread; wake() and the questions from any.
 // Limits:   hook_in_flight_max requests to one webhook at a time; waiting_max of notify/line.h.
 #pragma once
@@ -91,6 +92,7 @@ class Notifier {
   void send(Course& course, std::optional<EventPlace> place, const std::string& id, const std::string& type,
             std::string body);
   void take(const Answer& answer);
+  void end(Course& course, Flight& flight, const Answer& answer);
   void took(Course& course, const Flight& flight);
   void missed(Course& course, Flight& flight, const Answer& answer);
   void mark_failed(Course& course, const std::string& why);

@@ -61,6 +61,49 @@ class Receiver final : public Transport {
   bool answered = false;               // it gave something
 };
 
+// The store, but for what a test lets fail.
+class FailingStore final : public store::Store {
+ public:
+  explicit FailingStore(std::unique_ptr<store::Store>& of) : of_(of) {}
+
+  Result<void> put(Position journal, std::span<const store::Entry> entries, std::vector<Event>* told) override {
+    return of_->put(journal, entries, told);
+  }
+  Result<void> flush() override { return of_->flush(); }
+  store::Watermarks watermarks() const override { return of_->watermarks(); }
+  Result<bool> purge(uint64_t below) override { return of_->purge(below); }
+  Result<std::optional<store::OrderView>> order(const OrderId& id) const override { return of_->order(id); }
+  Result<std::optional<store::DelivererView>> deliverer(const DelivererId& id) const override {
+    return of_->deliverer(id);
+  }
+  Result<store::TrackPage> track(const store::TrackQuery& query) const override { return of_->track(query); }
+  Result<store::OrdersPage> orders(const store::OrdersQuery& query) const override { return of_->orders(query); }
+  Result<store::UnheardPage> unheard(const store::UnheardQuery& query) const override { return of_->unheard(query); }
+  Result<std::vector<store::Found>> find(const std::string& client_id) const override { return of_->find(client_id); }
+  Result<store::QuarantinePage> quarantined(uint64_t from, size_t limit) const override {
+    return of_->quarantined(from, limit);
+  }
+  Result<std::optional<Access>> access(Grant::Kind kind, const std::string& id) const override {
+    return of_->access(kind, id);
+  }
+  Result<store::AccessPage> accesses(const store::AccessQuery& query) const override { return of_->accesses(query); }
+  Result<std::vector<store::HookRow>> hooks() const override {
+    if (hooks_fail) return fail(Code::unavailable, "no");
+    return of_->hooks();
+  }
+  Result<std::vector<store::OutboxRow>> outbox(EventPlace from, size_t limit) const override {
+    return of_->outbox(from, limit);
+  }
+  Result<bool> drop_outbox(uint64_t below) override { return of_->drop_outbox(below); }
+  Result<std::vector<store::Ledger>> ledgers() const override { return of_->ledgers(); }
+  Result<store::Recount> recount() const override { return of_->recount(); }
+
+  bool hooks_fail = false;
+
+ private:
+  std::unique_ptr<store::Store>& of_;
+};
+
 class NotifierTest : public testing::Test {
  protected:
   NotifierTest() { begin(); }
@@ -69,12 +112,12 @@ class NotifierTest : public testing::Test {
     metrics = make_metrics();
     notifier = std::make_unique<Notifier>(
         NotifyParts{
-            .store = *store,
+            .store = seen_store,
             .files = *files,
             .clock = clock,
             .metrics = *metrics,
             .transport = receiver,
-            .signer = signer,
+            .signer = *signer,
             .position = [this](uint64_t offset) { return Position{.epoch = epoch, .partition = 0, .offset = offset}; }},
         NotifyOptions{.folder = "/data/notify"});
   }
@@ -118,9 +161,10 @@ class NotifierTest : public testing::Test {
   std::unique_ptr<SimulatedFiles> files = make_simulated_files(1);
   ManualClock clock{at(1000)};
   std::unique_ptr<store::Store> store = std::move(*store::open_memory_store());
+  FailingStore seen_store{store};
   std::unique_ptr<Metrics> metrics;
   Receiver receiver;
-  Signer signer{"", std::string(32, 'k')};
+  std::unique_ptr<Signer> signer = std::make_unique<Signer>("", std::string(32, 'k'));
   std::unique_ptr<Notifier> notifier;
   uint64_t end = 0;
 };
@@ -133,7 +177,7 @@ TEST_F(NotifierTest, tells_what_is_wanted_with_a_signature_that_the_secret_prove
   const std::string stamp = Receiver::value_of(receiver.last, "webhook-timestamp: ");
   EXPECT_EQ(stamp, std::to_string(to_us(at(1000)) / 1'000'000));
   EXPECT_EQ(Receiver::value_of(receiver.last, "webhook-signature: "),
-            *signer.signature("h", "1-0-3.0", std::stoll(stamp), receiver.last.body));
+            *signer->signature("h", "1-0-3.0", std::stoll(stamp), receiver.last.body));
   EXPECT_TRUE(receiver.last.body.starts_with(
       R"({"id":"1-0-3.0","type":"order.state","timestamp":"2024-01-15T09:00:31.000Z","data":{"order_id":"a",)"))
       << receiver.last.body;
@@ -242,6 +286,44 @@ TEST_F(NotifierTest, a_webhook_that_nothing_gets_through_to_for_a_day_is_failed_
   EXPECT_FALSE(notifier->standing("h")->failed);
 }
 
+TEST_F(NotifierTest, a_webhook_that_nothing_gets_through_to_is_failed_in_time_however_much_is_new) {
+  add_hook();
+  put({seen("first", "d", 10, start)});
+  receiver.answer_to = [](const std::string&) { return 503; };
+  for (int minute = 0; minute < 25 * 60 && !notifier->standing("h")->failed; ++minute) {
+    put({seen("o" + std::to_string(minute), "d", 100 + minute, start)});
+    pass(std::chrono::minutes(1));
+  }
+  EXPECT_TRUE(notifier->standing("h")->failed);
+  EXPECT_EQ(notifier->standing("h")->next, "1-0-1.0");
+}
+
+TEST_F(NotifierTest, what_is_tried_again_takes_its_turn_among_what_is_new) {
+  add_hook();
+  put({seen("first", "d", 10, start)});
+  receiver.answer_to = [&](const std::string& id) { return id == "1-0-1.0" && receiver.seen_ids.empty() ? 500 : 200; };
+  steps(1);
+  clock.advance(std::chrono::seconds(2));
+  std::vector<wire::Record> records;
+  for (int i = 0; i < 50; ++i) records.push_back(seen("o" + std::to_string(i), "d", 20 + i, start));
+  put(records);
+  steps(1);
+  EXPECT_EQ(receiver.seen_ids.at(1), "1-0-1.0");
+}
+
+TEST_F(NotifierTest, events_that_are_never_taken_do_not_keep_a_webhook_down_that_takes_others) {
+  add_hook();
+  std::vector<wire::Record> records;
+  for (int i = 0; i < 5; ++i) records.push_back(seen("bad" + std::to_string(i), "d", i, start));
+  put(records);
+  const std::set<std::string> bad = {"1-0-1.0", "1-0-2.0", "1-0-3.0", "1-0-4.0", "1-0-5.0"};
+  receiver.answer_to = [&](const std::string& id) { return bad.contains(id) ? 400 : 200; };
+  pass(std::chrono::hours(1));
+  put({seen("good", "d", 10, start), seen("good", "d", 20, arrived)});
+  pass(std::chrono::minutes(15));
+  EXPECT_EQ(std::ranges::count(receiver.seen_ids, "1-0-7.0"), 1);
+}
+
 TEST_F(NotifierTest, an_event_that_is_never_taken_is_given_up_after_a_day_where_others_are) {
   add_hook();
   put({seen("bad", "d", 10, start), seen("bad", "d", 20, arrived)});
@@ -295,6 +377,47 @@ TEST_F(NotifierTest, replays_from_an_event_a_position_or_a_time) {
   for (const char* from : {"2-0-1", "yesterday", "1-0-2.x"})
     EXPECT_EQ(notifier->replay("h", from).error().code, Code::invalid);
   EXPECT_EQ(notifier->replay("other", "").error().code, Code::not_found);
+}
+
+TEST_F(NotifierTest, a_place_that_is_still_to_come_is_refused_and_nothing_is_missed) {
+  add_hook();
+  put({seen("a", "d", 10, start)});
+  steps(2);
+  EXPECT_EQ(notifier->replay("h", "1-0-3").error().code, Code::invalid);
+  EXPECT_EQ(notifier->replay("h", "1-0-99999.0").error().code, Code::invalid);
+  EXPECT_TRUE(notifier->replay("h", "1-0-2"));  // the next
+  put({seen("b", "d", 20, start)});
+  steps(2);
+  EXPECT_EQ(receiver.seen_ids, (Names{"1-0-1.0", "1-0-2.0"}));
+}
+
+TEST_F(NotifierTest, nothing_is_dropped_while_it_is_not_known_who_waits_for_it) {
+  add_hook();
+  put({seen("a", "d", 10, start)});
+  clock.advance(std::chrono::hours(100));
+  seen_store.hooks_fail = true;
+  steps(2);
+  seen_store.hooks_fail = false;
+  steps(2);
+  EXPECT_EQ(receiver.seen_ids, (Names{"1-0-1.0"}));
+}
+
+TEST_F(NotifierTest, what_cannot_be_signed_has_failed_as_what_is_not_answered) {
+  add_hook();
+  put({seen("a", "d", 10, start), seen("b", "d", 10, start), seen("c", "d", 10, start), seen("d", "d", 10, start)});
+  signer = std::make_unique<Signer>("/dev/null/keys");
+  notifier.reset();
+  begin();
+  steps(1);
+  ASSERT_TRUE(notifier->ping("h"));
+  steps(1);
+  EXPECT_TRUE(receiver.seen_ids.empty());
+  const auto log = notifier->deliveries("h", {.outcome = "failed"});
+  ASSERT_EQ(log->deliveries.size(), 4u) << "three events, then one at a time, and the ping";
+  EXPECT_NE(log->deliveries[0].find(R"("type":"ping")"), std::string::npos);
+  EXPECT_NE(log->deliveries[1].find("it cannot be signed: "), std::string::npos);
+  pass(std::chrono::hours(25));
+  EXPECT_TRUE(notifier->standing("h")->failed);
 }
 
 TEST_F(NotifierTest, a_replay_waits_for_what_is_on_its_way) {

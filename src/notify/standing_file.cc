@@ -7,6 +7,15 @@
 #include "wire/json_text.h"
 
 namespace waybill::notify {
+namespace {
+
+std::chrono::seconds seconds_of(const std::string& text) {
+  int64_t seconds = 0;
+  const auto read = std::from_chars(text.data(), text.data() + text.size(), seconds);
+  return std::chrono::seconds(read.ec == std::errc() ? seconds : 0);
+}
+
+}  // namespace
 
 std::optional<Standing> read_standing(Files& files, const std::string& path) {
   const auto content = read_file(files, path);
@@ -24,10 +33,8 @@ std::optional<Standing> read_standing(Files& files, const std::string& path) {
     if (name == "next") standing.next = value;
     if (name == "state") standing.failed = value == "failed";
     if (name == "why") standing.why = value;
-    int64_t seconds = 0;
-    if (name == "failing_seconds" &&
-        std::from_chars(value.data(), value.data() + value.size(), seconds).ec == std::errc())
-      standing.failing = std::chrono::seconds(seconds);
+    if (name == "failing_seconds") standing.failing = seconds_of(value);
+    if (name == "down_seconds") standing.down = seconds_of(value);
   }
   return standing;
 }
@@ -36,6 +43,7 @@ Result<void> write_standing(Files& files, const std::string& path, const Standin
   wire::JsonWriter json;
   json.begin_object().key("next").text(standing.next).key("state").text(standing.failed ? "failed" : "active");
   json.key("why").text(standing.why).key("failing_seconds").text(std::to_string(standing.failing.count()));
+  json.key("down_seconds").text(std::to_string(standing.down.count()));
   json.end_object();
   return write_file_atomically(files, path, json.take() + '\n');
 }

@@ -13,7 +13,8 @@ struct Standing {
   std::string next;  // id of the first event that may not have been told
   bool failed = false;
   std::string why;
-  std::chrono::seconds failing{};  // for how long that event has been tried in vain
+  std::chrono::seconds failing{};  // for how long that event has been tried in vain, in whole minutes
+  std::chrono::seconds down{};  // for how long no event has got through, in whole minutes
 
   bool operator==(const Standing&) const = default;
 };

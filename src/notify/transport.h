@@ -45,7 +45,7 @@ class Transport {
 struct CurlOptions {
   std::chrono::milliseconds timeout{10'000};  // from the connection's begin to the answer's end
   AddressRule addresses{};  // asked with the address that is connected to, after every look-up of the name
-  std::string ca_file{};  // PEM file of the authorities; empty: the system's
+  std::string ca_file{};  // PEM file of the only authorities; empty: the system's
 };
 
 Result<std::unique_ptr<Transport>> open_curl_transport(CurlOptions options);

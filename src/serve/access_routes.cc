@@ -1,6 +1,7 @@
 #include <algorithm>
 
 #include "serve/api.h"
+#include "serve/asked_for.h"
 #include "serve/credentials.h"
 #include "serve/custody.h"
 #include "serve/gate.h"
@@ -12,24 +13,6 @@
 
 namespace waybill::serve {
 namespace {
-
-Reply refused(const wire::ItemFailure& failure) {
-  return reply_of(Problem{.status = failure.field == "body" ? 400 : 422,
-                          .detail = failure.field + ": " + failure.reason,
-                          .field = failure.field,
-                          .expected = failure.reason});
-}
-
-// "field: what was expected" of an invalid wish.
-Reply refused(const Error& error) {
-  if (error.code != Code::invalid) return reply_of(error);
-  const size_t colon = error.message.find(": ");
-  if (colon == std::string::npos) return reply_of(error);
-  return reply_of(Problem{.status = 422,
-                          .detail = error.message,
-                          .field = error.message.substr(0, colon),
-                          .expected = error.message.substr(colon + 2)});
-}
 
 std::optional<Reply> out_of_range(std::string_view field, std::optional<int64_t> value, int64_t most) {
   if (!value || (*value >= 1 && *value <= most)) return std::nullopt;
@@ -107,14 +90,14 @@ class AccessDesk {
   }
 
   Reply link(const Request& request) {
-    const auto id = wire::checked_id(request.params.at(0));
-    if (!id) return reply_of(Problem{.status = 400, .detail = id.error().message, .field = "id"});
+    const auto id = asked_id(request);
+    if (!id) return id.error();
     const auto input = wire::read_access_input(request.body);
     if (!input) return refused(input.error());
     if (auto bad = out_of_range("hours", input->hours, link_hours_max)) return *bad;
     const auto order = parts_.store.order(OrderId(*id));
     if (!order) return reply_of(order.error());
-    if (!*order) return reply_of(Problem{.status = 404, .detail = "order " + *id + " is not known"});
+    if (!*order) return unknown("order", *id);
     const Time now = parts_.clock.now();
     const auto made = make_link((*order)->order.id, now + std::chrono::hours(input->hours.value_or(link_hours_usual)),
                                 asked_by(request), now);

@@ -298,13 +298,14 @@ const LiveMeter& Connection::live_meter(Transport transport) {
 
 bool Connection::run_in_pool(const Route& route) {
   Shared& shared = loop_.shared();
-  if (shared.pool_requests.fetch_add(1) >= shared.options.pool_queue_max && !route.patient) {
+  // Patient ones are not counted: a herd of viewers that come back takes no place from requests that can be refused.
+  if (!route.patient && shared.pool_requests.fetch_add(1) >= shared.options.pool_queue_max) {
     shared.pool_requests.fetch_sub(1);
     return false;
   }
   asio::post(*shared.pool, [self = shared_from_this(), &route, &shared]() mutable {
     Reply reply = run_handler(route, self->conversation_.request());
-    shared.pool_requests.fetch_sub(1);
+    if (!route.patient) shared.pool_requests.fetch_sub(1);
     asio::io_context& io = self->loop_.io();
     asio::post(io, [self = std::move(self), reply = std::move(reply)]() mutable {
       if (self->closed_) return;

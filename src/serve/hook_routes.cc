@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <charconv>
 
+#include "serve/asked_for.h"
 #include "serve/credentials.h"
 #include "serve/custody.h"
 #include "serve/hooks.h"
@@ -15,21 +16,6 @@ namespace {
 constexpr size_t deliveries_limit_usual = 100;
 constexpr size_t deliveries_limit_max = 1000;
 constexpr size_t random_id_bytes = 16;
-
-Reply refused(const wire::ItemFailure& failure) {
-  return reply_of(Problem{.status = failure.field == "body" ? 400 : 422,
-                          .detail = failure.field + ": " + failure.reason,
-                          .field = failure.field,
-                          .expected = failure.reason});
-}
-
-// "field: what was expected" of what makes no sense.
-Reply refused(const Error& error) {
-  const size_t colon = error.message.find(": ");
-  if (error.code != Code::invalid || colon == std::string::npos) return reply_of(error);
-  return refused(
-      wire::ItemFailure{.field = error.message.substr(0, colon), .reason = error.message.substr(colon + 2), .raw = {}});
-}
 
 Reply unseen(int status, std::string body) {
   Reply reply{.status = status, .body = std::move(body)};
@@ -169,8 +155,7 @@ class HookDesk {
     const auto hooks = parts_.store.hooks();
     if (!hooks) return std::unexpected(reply_of(hooks.error()));
     const auto found = std::ranges::find(*hooks, id, [](const store::HookRow& row) { return row.hook.id; });
-    if (found == hooks->end())
-      return std::unexpected(reply_of(Problem{.status = 404, .detail = "webhook " + id + " is not known"}));
+    if (found == hooks->end()) return std::unexpected(unknown("webhook", id));
     return found->hook;
   }
 

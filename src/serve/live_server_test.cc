@@ -13,9 +13,11 @@
 #include <boost/beast/core/flat_buffer.hpp>
 #include <boost/beast/ssl.hpp>
 #include <boost/beast/websocket.hpp>
+#include <condition_variable>
 #include <csignal>
 #include <filesystem>
 #include <map>
+#include <mutex>
 #include <thread>
 
 #include "base/guarded.h"
@@ -84,7 +86,31 @@ class Board {
   Guarded<State> state_;
 };
 
-// GET /live watches the board, /live/long with events of 64 KiB; /plain answers at once.
+// Where handlers stand until they are let go.
+class Gate {
+ public:
+  void pass() {
+    ++standing_;
+    std::unique_lock lock(mutex_);
+    opened_.wait(lock, [this] { return open_; });
+    --standing_;
+  }
+  void open() {
+    std::lock_guard lock(mutex_);
+    open_ = true;
+    opened_.notify_all();
+  }
+  int standing() const { return standing_; }
+
+ private:
+  std::mutex mutex_;
+  std::condition_variable opened_;
+  bool open_ = false;
+  std::atomic<int> standing_{0};
+};
+
+// GET /live watches the board, /live/long with events of 64 KiB; /plain answers at once. /live/gated, which is patient, and
+// /gated run in the pool and stand at the gate.
 class LiveServer : public testing::Test {
  protected:
   void open(ServerOptions options = {}) {
@@ -98,6 +124,13 @@ class LiveServer : public testing::Test {
         {.method = Method::get, .pattern = "/live/pooled", .handler = live(0), .where = Where::pool},
         {.method = Method::get, .pattern = "/live/long", .handler = live(64 << 10)},
         {.method = Method::get, .pattern = "/plain", .handler = [](const Request&) { return Reply{.body = "ok"}; }}};
+    const auto gated = [this](const Request&) {
+      gate_.pass();
+      return Reply{.body = "passed"};
+    };
+    routes.push_back({.method = Method::get, .pattern = "/gated", .handler = gated, .where = Where::pool});
+    routes.push_back(
+        {.method = Method::get, .pattern = "/live/gated", .handler = gated, .where = Where::pool, .patient = true});
     auto opened = open_server(std::move(options), std::move(routes), door_,
                               {.commit = [] { return Result<void>(); },
                                .durable_end = [] { return uint64_t{0}; },
@@ -153,6 +186,7 @@ class LiveServer : public testing::Test {
   ingest::Progress progress_;
   TestDoor door_;
   Board board_;
+  Gate gate_;
   asio::io_context io_;
   std::unique_ptr<Server> server_;
 };
@@ -171,6 +205,34 @@ TEST_F(LiveServer, tells_a_viewer_what_happens_as_it_happens) {
     wait_for_viewers(0);
   }
   EXPECT_EQ(ended(Transport::sse, Ending::left), 2u);
+}
+
+TEST_F(LiveServer, viewers_that_come_back_at_once_take_no_place_from_requests_that_can_be_refused) {
+  open({.pool_threads = 2, .pool_queue_max = 2});
+  std::vector<tcp::socket> herd;
+  for (int i = 0; i < 8; ++i) herd.push_back(watch("/live/gated"));
+  wait_until([&] { return gate_.standing() == 2; });
+  tcp::socket one = watch("/gated");
+  tcp::socket other = watch("/gated");
+  tcp::socket last = connect();
+  // The one loop takes them in this order or another: of three one is too many.
+  send(last, "GET /gated HTTP/1.1\r\nHost: x\r\n\r\n");
+  std::atomic<int> refused{0};
+  {
+    std::vector<std::jthread> readers;
+    std::atomic<int> answered{0};
+    for (tcp::socket* each : {&one, &other, &last})
+      readers.emplace_back([&, each] {
+        if (read_until(*each, "\r\n\r\n").find(" 503 ") != std::string::npos) ++refused;
+        ++answered;
+      });
+    wait_until([&] { return answered >= 1; });
+    gate_.open();
+  }
+  EXPECT_EQ(refused, 1);
+  for (tcp::socket& each : herd) EXPECT_NE(read_until(each, "passed").find(" 200 "), std::string::npos);
+  tcp::socket later = watch("/gated");
+  EXPECT_NE(read_until(later, "passed").find(" 200 "), std::string::npos);
 }
 
 TEST_F(LiveServer, wakes_a_thousand_viewers_at_once_from_several_threads) {

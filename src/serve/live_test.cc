@@ -214,6 +214,24 @@ TEST_F(LiveStreams, a_region_tells_what_is_in_it_and_what_leaves_it) {
   EXPECT_EQ(get("/v1/live", {}, "bbox=1,2,3").status, 400);
 }
 
+TEST_F(LiveStreams, who_comes_back_to_a_region_sees_what_became_of_the_orders_that_did_not_move) {
+  for (const char* order : {"ended", "handed_on", "rests"}) send(order, 0, started);
+  std::string seen;
+  {
+    const auto viewer = watch("/v1/live", {}, "bbox=-9,40,-7,42");
+    EXPECT_EQ(viewer->names(), Names(3, "snapshot"));
+    send("rests", 10);
+    seen = viewer->take().back().id;
+  }
+  call(Method::post, "/v1/orders/{id}/close", {"ended"}, R"({"at":"2024-01-15T09:10:00Z"})");
+  call(Method::post, "/v1/orders/{id}/reassign", {"handed_on"}, R"({"deliverer_id":"e","at":"2024-01-15T09:10:00Z"})");
+  std::string all;
+  for (const Heard& heard : watch("/v1/live", {}, "bbox=-9,40,-7,42", seen)->take()) all += heard.data + '\n';
+  EXPECT_NE(all.find(R"({"order_id":"ended","deliverer_id":"d","state":"closed")"), std::string::npos) << all;
+  EXPECT_NE(all.find(R"({"order_id":"handed_on","deliverer_id":"e")"), std::string::npos) << all;
+  EXPECT_NE(all.find(R"({"order_id":"rests")"), std::string::npos) << all;
+}
+
 TEST_F(LiveStreams, what_is_not_known_cannot_be_watched) {
   EXPECT_EQ(get("/v1/orders/{id}/live", {"nobody"}).status, 404);
   EXPECT_EQ(get("/v1/deliverers/{id}/live", {"nobody"}).status, 404);

@@ -67,6 +67,20 @@ Reply reply_of(const Error& error) {
   return reply_of(Problem{.status = status, .detail = status == 500 ? "the server's log says more" : error.message});
 }
 
+Reply refused(const wire::ItemFailure& failure) {
+  return reply_of(Problem{.status = failure.field == "body" ? 400 : 422,
+                          .detail = failure.field + ": " + failure.reason,
+                          .field = failure.field,
+                          .expected = failure.reason});
+}
+
+Reply refused(const Error& error) {
+  const size_t colon = error.message.find(": ");
+  if (error.code != Code::invalid || colon == std::string::npos) return reply_of(error);
+  return refused(
+      wire::ItemFailure{.field = error.message.substr(0, colon), .reason = error.message.substr(colon + 2), .raw = {}});
+}
+
 Reply bad_parameter(std::string_view name, std::string_view expected) {
   return reply_of(Problem{.status = 400,
                           .detail = "parameter " + std::string(name) + " is not " + std::string(expected),

@@ -5,10 +5,10 @@
 
 #include "base/hash.h"
 #include "serve/api.h"
+#include "serve/asked_for.h"
 #include "serve/parameters.h"
 #include "serve/problem.h"
 #include "serve/views.h"
-#include "wire/json_in.h"
 #include "wire/json_out.h"
 #include "wire/time_text.h"
 #include "wire/track_out.h"
@@ -34,13 +34,6 @@ Reply with_tag(const Request& request, std::string body, const std::string& tag)
     reply.body.clear();
   }
   return reply;
-}
-
-Reply unknown(std::string_view what, std::string_view id) {
-  return reply_of(Problem{.status = 404,
-                          .detail = std::string(what) + " " + std::string(id) + " is not known",
-                          .field = "id",
-                          .expected = "the id of a known " + std::string(what)});
 }
 
 class Reads {
@@ -78,7 +71,7 @@ class Reads {
   }
 
   Reply deliverer(const Request& request) const {
-    const auto id = id_of(request);
+    const auto id = asked_id(request);
     if (!id) return id.error();
     const auto view = parts_.store.deliverer(DelivererId(*id));
     if (!view) return reply_of(view.error());
@@ -96,7 +89,7 @@ class Reads {
     query.cursor = request.query_value("cursor").value_or("");
     if (parameters.bad()) return *parameters.bad();
     const Result<store::OrdersPage> page = parts_.store.orders(query);
-    if (!page) return refused(page.error());
+    if (!page) return refused_query(page.error());
     const Time now = parts_.clock.now();
     wire::JsonWriter writer;
     writer.begin_object().key("orders").begin_array();
@@ -126,7 +119,7 @@ class Reads {
   }
 
   Reply deliverer_track(const Request& request) const {
-    const auto id = id_of(request);
+    const auto id = asked_id(request);
     if (!id) return id.error();
     const auto view = parts_.store.deliverer(DelivererId(*id));
     if (!view) return reply_of(view.error());
@@ -228,26 +221,10 @@ class Reads {
     return reply_of(checked.error());
   }
 
-  std::expected<std::string, Reply> id_of(const Request& request) const {
-    Result<std::string> id = wire::checked_id(request.params.at(0));
-    if (!id)
-      return std::unexpected(reply_of(
-          Problem{.status = 400, .detail = id.error().message, .field = "id", .expected = id.error().message}));
-    return std::move(*id);
-  }
-
   std::expected<std::optional<store::OrderView>, Reply> order_view(const Request& request) const {
-    const auto id = id_of(request);
+    const auto id = asked_order(request, parts_.audit, "read another order");
     if (!id) return std::unexpected(id.error());
-    if (of_customer(request) && *id != request.who->subject) {
-      parts_.audit.denied({.address = std::string(request.address),
-                           .who = request.who->name(),
-                           .what = "read another order",
-                           .status = 403,
-                           .why = "order " + *id});
-      return std::unexpected(reply_of(Problem{.status = 403, .detail = "this credential is for another order"}));
-    }
-    auto view = parts_.store.order(OrderId(*id));
+    auto view = parts_.store.order(*id);
     if (!view) return std::unexpected(reply_of(view.error()));
     return std::move(*view);
   }
@@ -265,7 +242,7 @@ class Reads {
   }
 
   // An invalid query of the store's is a cursor that we did not give.
-  static Reply refused(const Error& error) {
+  static Reply refused_query(const Error& error) {
     if (error.code == Code::invalid) return bad_parameter("cursor", "the next_cursor of the page before");
     return reply_of(error);
   }
@@ -293,7 +270,7 @@ class Reads {
         accepted_form(request.header("Accept")));
     if (parameters.bad()) return *parameters.bad();
     Result<store::TrackPage> page = parts_.store.track(query);
-    if (!page) return refused(page.error());
+    if (!page) return refused_query(page.error());
     if (not_before)
       for (store::Kept& kept : page->locations) kept.location = Views::for_customer(kept.location);
     if (form != TrackForm::json) return foreign_track(request, query, *page, form);

@@ -35,7 +35,7 @@ struct ServerOptions {
   int pool_threads = 2;  // for routes of Where::pool
   size_t connections_max = 10'000;
   size_t refusals_max = 100;  // connections that are being told 503
-  size_t pool_queue_max = 256;  // requests that wait for or run in the pool
+  size_t pool_queue_max = 256;  // requests that wait for or run in the pool, those of patient routes left out
   size_t header_bytes_max = 16 << 10;  // 431
   size_t body_bytes_max = 16 << 20;  // 413
   size_t bodies_bytes_max = 256 << 20;  // of all requests together, those below 16 KiB left out

@@ -1,6 +1,8 @@
 // serve/stream.h — a reply that goes on: events for one viewer, whichever way they travel (server-sent events, WebSocket).
 //
 // Order:   begin() once, then take() and welcome() from the thread of the viewer's connection only, then the destructor there.
+//          The first take() follows begin() without a wake. A stream of a HEAD, of a reply that was held for a commit that
+//          failed, or whose connection ended before the reply left, is destroyed without begin().
 // Threads: wake may be called from any thread, any number of times, and after the connection is gone.
 // Memory:  a stream keeps a constant amount, however slow its viewer is: what cannot be told in time is told as the newest.
 // Failure: take() says over where nothing more will come; the connection then ends.

@@ -12,14 +12,13 @@
 #include <string>
 #include <string_view>
 
+#include "serve/surroundings.h"
 #include "serve/teller.h"
 
 namespace waybill::serve {
 
 class Viewer {
  public:
-  using Moment = std::chrono::steady_clock::time_point;
-
   // `may_stay` is the door's: whether the credential still holds.
   Viewer(std::shared_ptr<Stream> stream, std::unique_ptr<Teller> teller, std::function<bool()> may_stay,
          const LiveMeter& meter);

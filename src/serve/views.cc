@@ -30,8 +30,6 @@ void write_destination(wire::JsonWriter& writer, const Order& order) {
 
 }  // namespace
 
-bool of_customer(const Request& request) { return request.who && request.who->role == Role::customer; }
-
 std::string Views::order(const store::OrderView& view, Time now) const {
   wire::JsonWriter json;
   write_order(json, view, now);
@@ -134,15 +132,18 @@ Location Views::for_customer(const Location& location) {
   return seen;
 }
 
+bool Views::in_its_time(const store::OrderView& view) const {
+  return within_its_time(parts_.options.privacy, view.order, parts_.clock.now());
+}
+
 // What the privacy rule lets a customer see of an order now, before anything of it is written; 410 when its time is over.
 std::expected<Views::Seen, Reply> Views::seen_by_customer(const store::OrderView& view) const {
-  const PrivacyRule& rule = parts_.options.privacy;
-  if (!within_its_time(rule, view.order, parts_.clock.now()))
+  if (!in_its_time(view))
     return std::unexpected(
         reply_of(Problem{.status = 410, .detail = "the time in which this order could be seen is over"}));
   auto left = way_left(view);
   if (!left) return std::unexpected(reply_of(left.error()));
-  return Seen{.sight = sight_of(rule, view.order, *left), .left = *left};
+  return Seen{.sight = sight_of(parts_.options.privacy, view.order, *left), .left = *left};
 }
 
 Result<WayLeft> Views::way_left(const store::OrderView& view) const {

@@ -29,6 +29,7 @@ class Views {
     Sight sight = Sight::nothing;
     WayLeft left;
   };
+  bool in_its_time(const store::OrderView& view) const;  // whether anything may be seen of it now
   // What may be seen of the order now; the reply that refuses where its time is over (410).
   std::expected<Seen, Reply> seen_by_customer(const store::OrderView& view) const;
   std::string customers_order(const store::OrderView& view, const Seen& seen) const;
@@ -46,7 +47,5 @@ class Views {
 
   const ApiParts& parts_;
 };
-
-bool of_customer(const Request& request);
 
 }  // namespace waybill::serve

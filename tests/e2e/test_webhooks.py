@@ -3,6 +3,7 @@ import base64
 import hashlib
 import hmac
 import json
+import ssl
 import threading
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -10,15 +11,21 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 
 from running import Waybill, run
+from tls_files import Authority
 
 WAIT_S_MAX = 60
 QUICK = ("--notify-allow", "127.0.0.0/8", "--notify-retry-ms-first", "20", "--notify-retry-seconds-max", "1")
 
 
 class Receiver:
-    """Takes webhooks on a port of its own; can be away, and answers as `answer` says."""
+    """Takes webhooks on a port of its own, over HTTPS where an authority gives it a certificate; can be away, and answers as `answer` says."""
 
-    def __init__(self):
+    def __init__(self, authority=None):
+        self.context = None
+        if authority:
+            authority.issue()
+            self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            self.context.load_cert_chain(authority.cert_file, authority.key_file)
         self.got = []  # (id, body, headers), in their order
         self.answer = lambda event: 200
         self.lock = threading.Lock()
@@ -53,6 +60,9 @@ class Receiver:
         ThreadingHTTPServer.allow_reuse_address = True
         ThreadingHTTPServer.request_queue_size = 128
         self.server = ThreadingHTTPServer(("127.0.0.1", self.port), Handler)
+        self.server.handle_error = lambda *_: None  # a client that does not trust it goes away
+        if self.context:
+            self.server.socket = self.context.wrap_socket(self.server.socket, server_side=True, do_handshake_on_connect=False)
         self.server.daemon_threads = True
         self.server.block_on_close = False
         self.port = self.server.server_port
@@ -64,7 +74,7 @@ class Receiver:
 
     @property
     def url(self):
-        return f"http://127.0.0.1:{self.port}/hook"
+        return f"http{'s' if self.context else ''}://127.0.0.1:{self.port}/hook"
 
     def ids(self):
         with self.lock:
@@ -157,6 +167,31 @@ def test_private_addresses_are_refused_unless_they_are_named(tmp_path, receiver)
         delivery = wait_for_delivery(waybill, hook)
         assert delivery["state"] == "failed" and "notify.allow" in delivery["error"]
         assert receiver.ids() == []
+
+
+def test_over_https_only_the_authorities_of_ca_file_are_trusted(tmp_path):
+    for name in ("trusted", "other"):
+        (tmp_path / name).mkdir()
+    trusted, other = (Authority(tmp_path / name, name) for name in ("trusted", "other"))
+    good, bad = Receiver(trusted), Receiver(other)
+    with Waybill(tmp_path / "data", arguments=[*QUICK, "--notify-ca-file", trusted.file]) as waybill:
+        told, untold = add(waybill, good.url), add(waybill, bad.url)
+        live(waybill, "safe")
+        good.wait_for(3)
+        assert wait_for_delivery(waybill, told)["state"] == "delivered"
+        delivery = wait_for_delivery(waybill, untold)
+        assert (delivery["state"], delivery["status"]) == ("failed", None) and "certificate" in delivery["error"]
+        assert bad.ids() == []
+        # Neither is it without the setting, by the system's authorities.
+        waybill.stop()
+        waybill.arguments = list(QUICK)
+        waybill.start()
+        seen = len(good.ids())
+        waybill.post(f"/v1/webhooks/{told['id']}/test")
+        assert "certificate" in wait_for_delivery(waybill, told, state="failed")["error"]
+        assert len(good.ids()) == seen
+    good.away()
+    bad.away()
 
 
 def wait_for_delivery(waybill, hook, **query):

@@ -16,10 +16,11 @@ def _name(text):
 class Authority:
     """Writes what it issues into a folder: ca.pem, cert.pem with the chain, key.pem for its owner only."""
 
-    def __init__(self, folder):
+    def __init__(self, folder, name="Test authority"):
         self.folder = folder
+        self.name = _name(name)
         self.key = ec.generate_private_key(ec.SECP256R1())
-        self.certificate = self._issue(_name("Test authority"), self.key.public_key(), [
+        self.certificate = self._issue(self.name, self.key.public_key(), [
             (x509.BasicConstraints(ca=True, path_length=None), True)], days=30)
         self.file = folder / "ca.pem"
         self.file.write_bytes(self._pem(self.certificate))
@@ -27,7 +28,7 @@ class Authority:
 
     def _issue(self, subject, public_key, extensions, days):
         now = datetime.datetime.utcnow()
-        builder = (x509.CertificateBuilder().subject_name(subject).issuer_name(_name("Test authority"))
+        builder = (x509.CertificateBuilder().subject_name(subject).issuer_name(self.name)
                    .public_key(public_key).serial_number(x509.random_serial_number())
                    .not_valid_before(now - datetime.timedelta(days=1)).not_valid_after(now + datetime.timedelta(days=days)))
         for extension, critical in extensions:
