@@ -137,6 +137,9 @@ void Loop::hold(ConnectionPtr connection) {
 }
 
 void Loop::commit() {
+  // Who has asked meanwhile shares the sync.
+  for (int looks = 0; looks < looks_before_commit_max && poller().look(); ++looks) {
+  }
   releasing_.swap(held_);
   const Result<void> result = shared_.durability.commit();
   if (!result) {

@@ -102,6 +102,7 @@ class Loop {
     bool opening = false;  // a look_at_woken() is under way
   };
   using Mailbox = Guarded<Mail>;
+  static constexpr int looks_before_commit_max = 4;
   static constexpr size_t turns_max = 64;  // of streams, before others of the loop have theirs
   static constexpr uint64_t nothing_watched = std::numeric_limits<uint64_t>::max();
 

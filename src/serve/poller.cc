@@ -60,7 +60,7 @@ void Poller::wait() {
   });
 }
 
-void Poller::look() {
+bool Poller::look() {
   State& state = *state_;
   state.found = std::max(0, ::epoll_wait(state.epoll.native_handle(), state.events.data(), events_max, 0));
   for (int i = 0; i < state.found; ++i) {
@@ -71,7 +71,7 @@ void Poller::look() {
     static_cast<Polled*>(event.data.ptr)
         ->ready((event.events & EPOLLIN) != 0 || no_more, (event.events & EPOLLOUT) != 0 || over, no_more);
   }
-  state.found = 0;
+  return std::exchange(state.found, 0) > 0;
 }
 
 }  // namespace waybill::serve

@@ -32,10 +32,10 @@ class Poller {
 
   bool add(int socket, Polled& polled);  // false: the system has no memory for it
   void remove(int socket, Polled& polled);  // nothing more is told to it
+  bool look();  // tells who is ready now; false: nobody is
 
  private:
   void wait();
-  void look();
 
   struct State;
   const std::unique_ptr<State> state_;
