@@ -219,6 +219,13 @@ std::jthread subscribe(ingest::Subscriber& subscriber, Ending& ending) {
   });
 }
 
+std::jthread keep(ingest::Keeper& keeper) {
+  return std::jthread([&](std::stop_token asked) {
+    let_others_run_first(store_nice_steps);
+    keeper.run(asked);
+  });
+}
+
 // What may change while it runs and is not ours: another issuer's keys, certificates, settings.
 std::array<std::jthread, 2> watch_outside(const PlatformOptions& options, serve::Tokens* tokens, serve::Tls* tls) {
   return {std::jthread([&options, tokens](std::stop_token asked) {
@@ -284,10 +291,7 @@ Result<void> run_platform(const PlatformOptions& options, std::stop_token stop) 
 
   // Beyond this point nothing is opened.
   std::jthread subscribing = subscribe(subscriber, ending);
-  std::jthread keeping([&](std::stop_token asked) {
-    let_others_run_first(store_nice_steps);
-    keeper.run(asked);
-  });
+  std::jthread keeping = keep(keeper);
   std::jthread listening([&](std::stop_token asked) { silence.run(asked); });
   const auto outside = watch_outside(options, tokens.get(), tls.get());
   webhooks->start();
