@@ -197,11 +197,4 @@ std::string probe_text(const Target& target, uint32_t run, uint64_t number, uint
   return post_text(target, "application/json", body);
 }
 
-std::string fix_time(uint64_t number) {
-  std::string text(day);
-  text.resize(day.size() + time_of_day_bytes);
-  put_time_of_day(text.data() + day.size(), number);
-  return text + 'Z';
-}
-
 }  // namespace waybill::app::bench

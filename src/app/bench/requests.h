@@ -59,7 +59,5 @@ std::string get_text(const Target& target, std::string_view path);
 
 // For somebody who waits to see it: a location of order 0 whose attribute sent_us says when it was sent.
 std::string probe_text(const Target& target, uint32_t run, uint64_t number, uint64_t sent_us);
-// What fix time the location of that number has, as the API writes it: "2026-01-05T00:00:00.000001Z".
-std::string fix_time(uint64_t number);
 
 }  // namespace waybill::app::bench
