@@ -20,6 +20,8 @@ namespace {
 constexpr uint32_t batch_items = 1'000;
 constexpr uint32_t track_points = 1'000;
 constexpr uint32_t live_rate = 10'000;
+// A row of batches ends there: more would only wait for the store afterwards, longer than the row takes.
+constexpr uint64_t batch_locations_a_second_max = 400'000;
 constexpr uint64_t disk_bytes_a_second = 256 << 20;  // at most, of what is sent as fast as it goes
 constexpr uint64_t folder_bytes = 512 << 20;  // and what a folder takes at all
 
@@ -175,8 +177,12 @@ class Bench {
   }
 
   Result<Row> measure_load(const Case& one, const Requests& requests) {
-    const LoadOptions options{
-        .target = target_, .requests = requests, .connections = one.connections, .time = time_, .stop = stop_};
+    const LoadOptions options{.target = target_,
+                              .requests = requests,
+                              .connections = one.connections,
+                              .time = time_,
+                              .requests_max = requests_max_of(requests),
+                              .stop = stop_};
     Result<Duration> before = Duration();
     TRY_LET(const LoadResult found, run_load(options, clock_, [&] { before = server_cpu(); }));
     TRY(check_stop());
@@ -191,6 +197,11 @@ class Bench {
     if (requests.locations() > 0) row.locations_per_s = found.per_second() * static_cast<double>(requests.locations());
     row.behind_s = behind_s;
     return row;
+  }
+
+  std::optional<uint64_t> requests_max_of(const Requests& requests) const {
+    if (requests.locations() <= 1) return std::nullopt;
+    return batch_locations_a_second_max * options_.seconds / requests.locations();
   }
 
   Row row_of(const Case& one, const LoadResult& found, Duration used) const {
