@@ -6,6 +6,7 @@
 
 #include "app/access_commands.h"
 #include "app/backup_commands.h"
+#include "app/bench/command.h"
 #include "app/client_commands.h"
 #include "app/config_flags.h"
 #include "app/doctor.h"
@@ -167,6 +168,7 @@ constexpr Command commands[] = {
     {"verify", "do the books of a data folder balance? exits 1 when they do not", add_verify},
     {"status", "how the running platform is, live; exits 1 when it is not ready", add_status},
     {"doctor", "looks at disk, clock, limits, port, folder and settings, and says what to do", add_doctor},
+    {"bench", "what this machine does: the project's measurements, in two minutes", add_bench},
     {"token", "who may come in: make keys, issue, list and revoke tokens", add_token},
     {"user", "who may log in to the pages with a password", add_user},
     {"link", "a customer's link to one order", add_link},

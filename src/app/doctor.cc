@@ -48,37 +48,6 @@ std::string nearest_folder(std::string path) {
   return path;
 }
 
-// As the journal does it: writes into a file that has its size already, each with one sync.
-Result<SyncSpeed> measure_sync(const std::string& folder, Clock& clock) {
-  constexpr size_t write_bytes = 4096;
-  constexpr size_t writes_max = 200;
-  constexpr std::chrono::seconds time_max{3};
-  const std::string path = join_path(folder, "doctor.probe");
-  Files& files = system_files();
-  if (auto removed = files.remove(path); !removed && removed.error().code != Code::not_found)
-    return std::unexpected(removed.error());
-  TRY_LET(const auto file, files.open(path, OpenMode::create));
-  const auto measure = [&]() -> Result<SyncSpeed> {
-    const std::string zeros(write_bytes * writes_max, '\0');
-    TRY(file->write_at(0, as_bytes(zeros)));
-    TRY(file->sync());
-    const std::string block(write_bytes, 'w');
-    std::vector<std::chrono::microseconds> times;
-    const auto begin = clock.steady();
-    for (size_t i = 0; i < writes_max && clock.steady() - begin < time_max; ++i) {
-      const auto before = clock.steady();
-      TRY(file->write_at(i * write_bytes, as_bytes(block)));
-      TRY(file->sync());
-      times.push_back(std::chrono::duration_cast<std::chrono::microseconds>(clock.steady() - before));
-    }
-    std::ranges::sort(times);
-    return SyncSpeed{.p50 = times[times.size() / 2], .p99 = times[times.size() * 99 / 100]};
-  };
-  Result<SyncSpeed> speed = measure();
-  TRY(files.remove(path));
-  return speed;
-}
-
 uint64_t bytes_of(const std::string& folder) {
   uint64_t bytes = 0;
   if (const auto files = system_files().list(folder))

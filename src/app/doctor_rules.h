@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "app/config.h"
+#include "app/sync_speed.h"
 #include "base/machine.h"
 
 namespace waybill::app {
@@ -23,12 +24,6 @@ struct Finding {
   std::string advice;  // what to do; empty where all is well
 
   bool operator==(const Finding&) const = default;
-};
-
-// Write and sync of 4 KiB, as the journal does it.
-struct SyncSpeed {
-  std::chrono::microseconds p50{};
-  std::chrono::microseconds p99{};
 };
 
 Finding judge_medium(const FileSystem& system, const std::string& folder);

@@ -32,18 +32,22 @@ void print(const ingest::Balance& balance) {
 
 }  // namespace
 
+Result<ingest::Balance> balance_of(const Config& config, const DataFolder& folder, ingest::Depth depth) {
+  Files& files = system_files();
+  // The store first: what it has durable is in the journal before.
+  TRY_LET(const auto store, open_store_to_read(config, folder));
+  TRY_LET(const auto journal, journal::open_journal_reader(folder.journal(), files));
+  TRY_LET(const ingest::Trimmed trimmed, ingest::read_trimmed(files, folder.trimmed()));
+  return ingest::balance(*journal, *store, trimmed, depth);
+}
+
 Result<bool> run_verify(const Config& config, ingest::Depth depth) {
   TRY_LET(const DataFolder folder, look_into_data_folder(config.data, system_files()));
   return verify_folder(config, folder, depth);
 }
 
 Result<bool> verify_folder(const Config& config, const DataFolder& folder, ingest::Depth depth) {
-  Files& files = system_files();
-  // The store first: what it has durable is in the journal before.
-  TRY_LET(const auto store, open_store_to_read(config, folder));
-  TRY_LET(const auto journal, journal::open_journal_reader(folder.journal(), files));
-  TRY_LET(const ingest::Trimmed trimmed, ingest::read_trimmed(files, folder.trimmed()));
-  TRY_LET(const ingest::Balance balance, ingest::balance(*journal, *store, trimmed, depth));
+  TRY_LET(const ingest::Balance balance, balance_of(config, folder, depth));
   print(balance);
   return balance.balances();
 }

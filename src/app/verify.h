@@ -12,4 +12,7 @@ Result<bool> run_verify(const Config& config, ingest::Depth depth);
 // The same of a folder that is looked into already, or held.
 Result<bool> verify_folder(const Config& config, const DataFolder& folder, ingest::Depth depth);
 
+// What it would print.
+Result<ingest::Balance> balance_of(const Config& config, const DataFolder& folder, ingest::Depth depth);
+
 }  // namespace waybill::app

@@ -207,6 +207,14 @@ Result<void> write_file_atomically(Files& files, const std::string& path, std::s
   return files.sync_folder(parent_of(path));
 }
 
+Result<void> remove_with_content(Files& files, const std::string& path) {
+  // First as what it is: a link goes, and nothing of where it leads to.
+  if (const auto removed = files.remove(path); removed || removed.error().code == Code::not_found) return {};
+  TRY_LET(const auto content, files.list(path));
+  for (const FileInfo& entry : content) TRY(remove_with_content(files, join_path(path, entry.name)));
+  return files.remove(path);
+}
+
 Result<void> make_folder_durably(Files& files, const std::string& path) {
   TRY(files.make_folder(path));
   // Names that can be seen may still be lost, also those that an earlier try has made. What others have made above ours we

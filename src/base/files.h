@@ -73,6 +73,9 @@ Result<void> write_file_atomically(Files& files, const std::string& path, std::s
 // With its parents, and all their names on the disk: what is put into it later is not lost with it.
 Result<void> make_folder_durably(Files& files, const std::string& path);
 
+// A folder with all that is in it, or a file; fine when it is not there. Failure: what was not reached yet is still there.
+Result<void> remove_with_content(Files& files, const std::string& path);
+
 // From the root on; relative to the working folder where it is not.
 Result<std::string> absolute_path(const std::string& path);
 

@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <sys/statfs.h>
 #include <sys/timex.h>
+#include <sys/utsname.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -150,6 +151,19 @@ MachineLimits machine_limits() {
   limits.connections_waiting = number_in("/proc/sys/net/core/somaxconn").value_or(0);
   limits.cores = std::thread::hardware_concurrency();
   return limits;
+}
+
+MachineKind machine_kind() {
+  MachineKind kind{.processor = "unknown", .kernel = "unknown"};
+  if (utsname about{}; ::uname(&about) == 0) kind.kernel = std::string(about.sysname) + ' ' + about.release;
+  std::ifstream processors("/proc/cpuinfo");
+  for (std::string line; std::getline(processors, line);) {
+    const size_t colon = line.find(": ");
+    if (!line.starts_with("model name") || colon == std::string::npos) continue;
+    kind.processor = line.substr(colon + 2);
+    break;
+  }
+  return kind;
 }
 
 Result<std::optional<uint64_t>> lock_holder(const std::string& path) {

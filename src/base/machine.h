@@ -47,6 +47,12 @@ struct MachineLimits {
 };
 MachineLimits machine_limits();  // 0 for what the system does not say
 
+struct MachineKind {
+  std::string processor;  // "AMD EPYC 7763 64-Core Processor"
+  std::string kernel;  // "Linux 6.1.0-18-amd64"
+};
+MachineKind machine_kind();  // "unknown" for what the system does not say
+
 // The process that holds the lock of Files::lock() on it.
 Result<std::optional<uint64_t>> lock_holder(const std::string& path);
 

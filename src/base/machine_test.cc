@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <filesystem>
+
 #include "base/files.h"
 #include "base/process.h"
 
@@ -48,6 +50,20 @@ TEST(Machine, says_whether_an_address_can_be_listened_on) {
   EXPECT_EQ(may_listen("192.0.2.1", 0).error().code, Code::invalid) << "an address of documentation, on no machine";
 }
 
+TEST(Files, a_folder_goes_with_all_that_is_in_it_and_nothing_that_a_link_leads_to) {
+  const std::string kept = scratch("files_test_kept");
+  const std::string gone = scratch("files_test_gone");
+  Files& files = system_files();
+  ASSERT_TRUE(files.make_folder(kept) && files.make_folder(gone + "/below"));
+  ASSERT_TRUE(write_file_atomically(files, kept + "/file", "x") &&
+              write_file_atomically(files, gone + "/below/file", "x"));
+  std::filesystem::create_directory_symlink(kept, gone + "/link");
+  EXPECT_TRUE(remove_with_content(files, gone));
+  EXPECT_FALSE(files.info(gone));
+  EXPECT_TRUE(files.info(kept + "/file"));
+  EXPECT_TRUE(remove_with_content(files, gone)) << "it is not there, as asked";
+}
+
 TEST(Machine, tells_rights_and_limits) {
   const std::string path = scratch("machine_test_rights");
   ASSERT_TRUE(write_file_atomically(system_files(), path, "x"));
@@ -60,6 +76,7 @@ TEST(Machine, tells_rights_and_limits) {
   EXPECT_GT(limits.open_files, 0u);
   EXPECT_GT(limits.memory_bytes, uint64_t{1} << 20);
   EXPECT_GT(limits.cores, 0u);
+  EXPECT_TRUE(machine_kind().kernel.starts_with("Linux ")) << machine_kind().kernel;
 }
 
 }  // namespace

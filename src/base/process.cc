@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <ctime>
 #include <filesystem>
 #include <fstream>
 #include <sstream>
@@ -66,6 +67,13 @@ void let_others_run_first(int steps) {
 uint64_t process_id() { return static_cast<uint64_t>(::getpid()); }
 
 uint32_t user_id() { return ::geteuid(); }
+
+Duration process_cpu_time() {
+  timespec used{};
+  ::clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &used);
+  return std::chrono::duration_cast<Duration>(std::chrono::seconds(used.tv_sec) +
+                                              std::chrono::nanoseconds(used.tv_nsec));
+}
 
 Result<ProcessUse> process_use() {
   ProcessUse use;

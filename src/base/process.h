@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <string>
 
+#include "base/clock.h"
 #include "base/metrics.h"
 #include "base/result.h"
 
@@ -18,6 +19,7 @@ struct ProcessUse {
 };
 
 Result<ProcessUse> process_use();
+Duration process_cpu_time();  // of all its threads, to the microsecond
 
 uint64_t process_id();
 // For the rest of its life the calling thread, and the threads that it starts, run after those that wait for the same

@@ -17,6 +17,14 @@ TEST(Process, says_what_it_uses) {
   EXPECT_GT(use->started_at_s, 1.5e9);
 }
 
+TEST(Process, its_processor_time_grows) {
+  const Duration before = process_cpu_time();
+  EXPECT_GT(before.count(), 0);
+  while (process_cpu_time() == before) {
+  }
+  EXPECT_GT(process_cpu_time(), before);
+}
+
 TEST(Process, its_numbers_stand_in_the_metrics) {
   const auto metrics = make_metrics();
   expose_process(*metrics, "1.2.3");
