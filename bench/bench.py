@@ -25,9 +25,10 @@ WHOLE = {"seconds": 10, "rounds": 3, "kept": 10 * MILLION, "sizes": SIZES, "view
 
 HEAD = """# What one machine does
 
-Written by `script/bench`, which measures the release beside others that get the same load in the same minutes, in turns first. Load, peers and
-server share the machine: what is found here is what is left for the server. Figures are medians of the rounds, the range in brackets. *Bad*: answers
-other than 2xx, and broken connections. `script/bench --quick` takes some minutes; `--only` takes the parts whose names stand below.
+Written by `script/bench`, which measures the release beside others that get the same load in the same minutes, in turns first.
+Load, peers and server share the machine: what is found here is what is left for the server. Figures are medians of the rounds, the
+range in brackets. *Bad*: answers other than 2xx, and broken connections. `script/bench --quick` takes under three minutes, `--only`
+measures some parts again.
 
 - machine: {machine}
 
@@ -52,7 +53,8 @@ def asked_for():
     for name, what in (("seconds", "of each run"), ("rounds", "of each figure"), ("kept", "locations kept where there are many"),
                        ("viewers", "of moving orders"), ("idle-viewers", "of orders that stand")):
         arguments.add_argument(f"--{name}", type=int, help=what)
-    arguments.add_argument("--results", type=pathlib.Path, default=ROOT / "bench" / "results.md", help="the report; its figures beside it as .json")
+    arguments.add_argument("--results", type=pathlib.Path, default=ROOT / "bench" / "results.md",
+                           help="the report; its figures beside it as .json")
     arguments.add_argument("--images", type=pathlib.Path, default=curves.IMAGES, help="folder of the curves")
     asked = arguments.parse_args()
     unknown = sorted(set(asked.only.split(",")) - set(PARTS))

@@ -104,8 +104,8 @@ def text_of(name):
 
 
 SAID = {
-    "kept": f"*Kept*: before the reads; the POSTs and the batches ({BATCH:,} locations each) come after them and add to it. POST and GET last have 64 connections, tracks 1, batches "
-            f"{BATCH_CONNECTIONS}.",
+    "kept": f"""*Kept*: before the reads; the POSTs and the batches ({BATCH:,} locations each) come after them and add to it. POST and GET last
+have 64 connections, tracks 1, batches {BATCH_CONNECTIONS}.""",
     "orders": "Single POSTs of so many orders in turn, then their last, 64 connections.",
     "connections": "Single POSTs of 1,000 orders, then their last; wrk on the same machine holds as many connections as the server.",
 }

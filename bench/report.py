@@ -62,24 +62,25 @@ def spread(results, what="per_s"):
 
 
 def groups_of(results):
-    """{group of threads: [µs in user mode, µs in the kernel]}, medians of the runs, the busiest first."""
+    """{group of threads: [µs in user mode, µs in the kernel, both of its busiest thread]}, medians of the runs, the busiest first."""
     names = {name for result in results for name in result["threads"]}
-    found = {name: [statistics.median(result["threads"].get(name, [0, 0])[which] for result in results) for which in (0, 1)]
+    found = {name: [statistics.median(result["threads"].get(name, [0, 0, 0])[which] for result in results) for which in range(3)]
              for name in names}
-    return dict(sorted(found.items(), key=lambda item: -sum(item[1])))
+    return dict(sorted(found.items(), key=lambda item: -item[1][0] - item[1][1]))
 
 
 def threads(results, locations=1):
     return ", ".join(f"{name} {number(user / locations)} + {number(system / locations)}"
-                     for name, (user, system) in groups_of(results).items() if user + system >= 0.01 * locations)
+                     for name, (user, system, _) in groups_of(results).items() if user + system >= 0.01 * locations)
+
+
+AFTER_THE_ANSWER = ("subscribe", "keep", "rocksdb")  # how the names begin of threads that no answer to a POST waits for
 
 
 def on_free_cores(results):
-    """Requests a second that the event loop would answer, were it never without a core: a server without threads of that name is
-    one loop."""
-    groups = groups_of(results)
-    used = sum(groups.get("event loop") or next(iter(groups.values()), [0]))
-    return 1e6 / used if used else None
+    """Requests a second that the busiest thread on the way to the answer would do, were it never without a core."""
+    busiest = max((used[2] for name, used in groups_of(results).items() if not name.startswith(AFTER_THE_ANSWER)), default=0)
+    return 1e6 / busiest if busiest else None
 
 
 def quantile(buckets, share):

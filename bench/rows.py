@@ -1,5 +1,5 @@
 """bench/rows.py — posts, batches, reads and what a sync costs, each beside a peer that gets the same load in the same minutes."""
-from report import (Goal, Part, bad, groups_of, middle, number, on_free_cores, quantile, ratio, spread, table, threads)
+from report import (Goal, Part, bad, middle, number, on_free_cores, quantile, ratio, spread, table, threads)
 from stage import (BATCH, TRACK_POINTS, catch_up, books, get, run_redis, run_wrk, running, start_nginx, start_redis, start_waybill)
 
 POSTS = [  # name, wrk's connections, path, is Redis asked too, goal of the ratio
@@ -12,12 +12,13 @@ BATCH_CONNECTIONS = 16
 LAST = "/v1/deliverer_location/last/"
 TRACK = ["/v1/orders/", f"/track?limit={TRACK_POINTS}"]
 SUSTAINED = 2  # times the seconds of a run: 20 s where it is 10
-FIRST_SYSTEM = "The first system's stack answered 889 POST/s, p50 70 ms, on this kind of machine (measured then, not in these minutes)."
+FIRST_SYSTEM = "The first system's stack answered 889 POST/s, p50 70 ms, on this kind of machine (cited, not measured here)."
 COMPARED = ["what", "connections", "requests/s", "p50 / p99 µs", "peer", "peer's requests/s", "peer's p50 / p99 µs", "ratio", "CPU µs",
             "peer's CPU µs", "load's CPU µs", "on free cores /s", "peer's on free cores /s", "bad"]
 LEGEND = """*Ratio*: the median of the rounds' ratios. *CPU*: processor time of the server for a request, all its threads: ours holds parsing,
 the journal and putting it into the store. *Load's CPU*: what wrk (redis-benchmark beside Redis) took for a request against us; it has one thread, so it
-ends at 1,000,000 / that a second. *On free cores*: what the event loop would answer if it always had a core, reckoned from its CPU; the sync is not counted.
+ends at 1,000,000 / that a second. *On free cores*: what the busiest thread on the way to the answer would do if it always had a core,
+reckoned from its CPU; syncs, and putting it into the store, are not counted.
 """
 
 
@@ -156,7 +157,8 @@ PRICED = [("POST one location", 64, 1, "object"), ("POST one location", 256, 1, 
 
 def measure_price(stage):
     found, folder = {"lines": []}, stage.new_folder()
-    with running(start_waybill(folder), start_waybill(folder, "--journal-sync", "false", name="without", data=folder / "without")) as servers:
+    without = start_waybill(folder, "--journal-sync", "false", name="without", data=folder / "without")
+    with running(without, start_waybill(folder)) as servers:
         for name, connections, items, form in PRICED:
             def run(server):
                 done = run_wrk(server, connections, "post.lua", ["/v1/locations", items, form, stage.runs.next()], stage.seconds)
@@ -184,9 +186,11 @@ def text_of_price(found):
                      f"≤ {number(quantile(groups, 0.5))} / {number(quantile(groups, 0.99))}",
                      *((f"{middle(runs, 'disk_busy'):.0%}" for runs in (ours, without)) if disk else ("–", "–")),
                      number(middle(ours, "disk_bytes_per_s") / 1e6) if disk else "–"])
-    return ("The same with `journal.sync = false`, which acknowledges what a crash loses, for the comparison only. *Records a sync*: the mean, and "
-            "the bound\nbelow which half and 99 % of the groups are. *Disk busy*: share of the run in which the device had a request, the store's "
-            f"included. Books: {found['books']}.\n\n"
+    return (f"""The same with `journal.sync = false`, which acknowledges what a crash loses, for the comparison only. *Records a sync*:
+the mean, and the bound below which half and 99 % of the groups are. *Disk busy*: share of the run in which the device had a request,
+the store's included. Books: {found['books']}.
+
+"""
             + table(["what", "connections", "requests/s", "without sync", "ratio", "p99 µs with / without", "syncs/s", "records a sync",
                      "half / 99 % of groups", "disk busy", "without sync", "MB/s written"], rows))
 

@@ -4,9 +4,11 @@ import json
 import pathlib
 import statistics
 import subprocess
+import time
 
 from report import Goal, Part, table
-from stage import (BATCH, MILLION, ROOT, TRACK_POINTS, books, filling, folder_bytes, metric, post_all, running, settle, start_waybill)
+from rows import LAST
+from stage import (BATCH, MILLION, ROOT, TRACK_POINTS, books, filling, folder_bytes, get, metric, post_all, running, settle, start_waybill)
 
 STARTS = 5  # of each kind
 DROP_CACHES = pathlib.Path("/proc/sys/vm/drop_caches")
@@ -25,18 +27,24 @@ def forget_pages():
 
 
 def starts(folder, cold):
-    """Seconds until ready, and bytes resident then, of each start after a clean end."""
+    """Of each start after a clean end: seconds until ready, bytes resident then, seconds of the first read."""
     found = []
     for _ in range(STARTS):
         if cold and not forget_pages():
             return []
         with running(start_waybill(folder)) as (server,):
-            found.append([server.ready_s, server.memory_bytes()])
+            found.append(just_started(server))
     return found
 
 
+def just_started(server):
+    resident, begun = server.memory_bytes(), time.monotonic()
+    get(server.port, f"{LAST}o-000000-0000")
+    return [server.ready_s, resident, time.monotonic() - begun]
+
+
 def start_after_a_kill(stage):
-    """Seconds until ready when what was sent last is in the journal only."""
+    """The same when what was sent last is in the journal only."""
     folder = stage.new_folder()
     server = start_waybill(folder)
     try:
@@ -44,7 +52,7 @@ def start_after_a_kill(stage):
     finally:
         server.kill()
     with running(start_waybill(folder)) as (again,):
-        return [again.ready_s, again.memory_bytes()]
+        return just_started(again)
 
 
 def synthetic(locations):
@@ -103,7 +111,8 @@ def text(found):
                        ("after kill -9, what came last in the journal only", [found["killed"]])):
         seconds = [run[0] for run in runs]
         rows.append([name, len(runs), f"{statistics.median(seconds):.2f} ({min(seconds):.2f} – {max(seconds):.2f})" if runs else "not allowed here",
-                     f"{statistics.median(run[1] for run in runs) / MIB:.0f}" if runs else "–"])
+                     f"{statistics.median(run[1] for run in runs) / MIB:.0f}" if runs else "–",
+                     f"{statistics.median(run[2] for run in runs) * 1000:.1f}" if runs else "–"])
     disk = []
     for name, used in found["disk"].items():
         each = {key: used[f"{key}_bytes"] / used["locations"] for key in ("json", "journal", "store", "journal_folder")}
@@ -111,7 +120,7 @@ def text(found):
                      *(f"{each[key] / each['json']:.2f}" for key in ("journal", "store")), f"{each['journal_folder']:.1f}", used["books"]])
     return (f"From the start of the process to the first 200 of `/readyz`, {found['kept']:,} locations kept (after the kill: "
             f"{min(found['kept'], MILLION):,}).\nA fresh one with nothing kept has {found['idle'] / MIB:.0f} MiB resident.\n\n"
-            + table(["start", "times", "ready s", "resident MiB"], rows)
+            + table(["start", "times", "ready s", "resident MiB", "first GET last ms"], rows)
             + "\nBytes a location, when the store has flushed and compacted. The journal is trimmed in ordinary running "
             "(`journal.keep_mib`); here it is whole.\n*Folder*: what the journal's files take, those made ahead included. Real tracks "
             "are sent under so many names that there are enough.\n\n"

@@ -1,4 +1,5 @@
 """bench/stage.py — what every part of the benchmark stands on: servers, loads, what they used meanwhile, the machine."""
+import atexit
 import contextlib
 import http.client
 import json
@@ -73,6 +74,7 @@ class Server:
     def __init__(self, name, process, port, worker=None, data=None, ready_s=0.0):
         self.name, self.process, self.port, self.data, self.ready_s = name, process, port, data, ready_s
         self.proc = pathlib.Path("/proc") / str(worker or process.pid)
+        atexit.register(lambda: process.poll() is None and process.terminate())  # where another one could not be started
 
     def threads(self):
         """{thread: (name, seconds in user mode, seconds in the kernel)}"""
@@ -167,12 +169,12 @@ def catch_up(server):
 
 
 def settle(server):
-    """Until it does nothing for two seconds: what RocksDB compacts by itself is done."""
+    """Until it does nothing for a second: what RocksDB compacts by itself is done."""
     catch_up(server)
     until, before = time.monotonic() + CAUGHT_UP_S_MAX, -1.0
-    while time.monotonic() < until and server.cpu_s() - before > 0.05:
+    while time.monotonic() < until and server.cpu_s() - before > 0.02:
         before = server.cpu_s()
-        time.sleep(2)
+        time.sleep(1)
 
 
 def folder_bytes(folder):
@@ -194,19 +196,15 @@ def disk_counters(folder):
 
 
 def by_group(before, after, requests):
-    """{group of threads: [µs in user mode, µs in the kernel] a request}. Threads without a name of their own are told apart by what
-    they did: the busiest of them is the event loop."""
-    used = {thread: (name, user - before.get(thread, (name, 0, 0))[1], system - before.get(thread, (name, 0, 0))[2])
-            for thread, (name, user, system) in after.items()}
-    nameless = [thread for thread, (name, _, _) in used.items() if name == "waybill"]
-    loop = max(nameless, key=lambda thread: sum(used[thread][1:]), default=None)
+    """{group of threads: [µs in user mode, µs in the kernel, both of its busiest thread]} a request. Threads with the process's own
+    name are those that parse large bodies, and what hardly ever runs."""
     groups = {}
-    for thread, (name, user, system) in used.items():
-        group = "event loop" if thread == loop else "other" if thread in nameless else re.sub(r"[:\d]+", " ", name).strip()
-        sums = groups.setdefault(group, [0.0, 0.0])
-        sums[0] += user * 1e6 / requests
-        sums[1] += system * 1e6 / requests
-    return {group: sums for group, sums in groups.items() if sum(sums) > 0}
+    for thread, (name, user, system) in after.items():
+        _, user_before, system_before = before.get(thread, (name, 0, 0))
+        used = [(user - user_before) * 1e6 / requests, (system - system_before) * 1e6 / requests]
+        sums = groups.setdefault("parsing" if name == "waybill" else re.sub(r"[:\d]+", " ", name).strip(), [0.0, 0.0, 0.0])
+        sums[:] = [sums[0] + used[0], sums[1] + used[1], max(sums[2], sum(used))]
+    return {group: sums for group, sums in groups.items() if sums[2] > 0}
 
 
 class Watch:

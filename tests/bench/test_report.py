@@ -18,7 +18,7 @@ import stage  # noqa: E402
 
 def run(per_s, loop=(2.0, 3.0), **more):
     return {"per_s": per_s, "good": per_s, "us": 1e6, "requests": per_s, "p50_us": 400, "p99_us": 900, "bad_status": 0, "broken": 0,
-            "cpu_us": 9.0, "load_us": 10.0, "threads": {"event loop": list(loop), "rocksdb low": [9.0, 0.0]}, "catch_up_s": 0.5, **more}
+            "cpu_us": 9.0, "load_us": 10.0, "threads": {"event loop": [*loop, sum(loop)], "rocksdb low": [9.0, 0.0, 9.0]}, "catch_up_s": 0.5, **more}
 
 
 def test_a_ratio_is_the_median_of_each_rounds_own():
@@ -44,14 +44,14 @@ def test_a_quantile_of_a_histogram_is_the_bound_of_its_bucket():
     assert (report.quantile(buckets, 0.5), report.quantile(buckets, 0.99), report.quantile([[1, 0]], 0.5)) == (2, 5, None)
 
 
-def test_free_cores_are_reckoned_from_the_event_loop():
+def test_free_cores_are_reckoned_from_the_busiest_thread_before_the_answer():
     assert report.on_free_cores([run(1, (4, 6)), run(1, (2, 3)), run(1, (1, 2))]) == 200_000
 
 
-def test_threads_without_a_name_are_the_event_loop_and_others():
-    before = {"1": ("waybill", 1, 1), "2": ("waybill", 1, 1), "3": ("rocksdb:low", 0, 0)}
-    after = {"1": ("waybill", 2, 1), "2": ("waybill", 3, 2), "3": ("rocksdb:low", 1, 0), "4": ("rocksdb:low", 1, 0)}
-    assert stage.by_group(before, after, 1_000_000) == {"event loop": [2, 1], "other": [1, 0], "rocksdb low": [2, 0]}
+def test_threads_are_added_up_by_their_names():
+    before = {"1": ("event loop", 1, 1), "2": ("waybill", 1, 1), "3": ("rocksdb:low0", 0, 0), "5": ("keep", 3, 3)}
+    after = {"1": ("event loop", 2, 1), "2": ("waybill", 3, 2), "3": ("rocksdb:low0", 1, 0), "4": ("rocksdb:low1", 1, 2), "5": ("keep", 3, 3)}
+    assert stage.by_group(before, after, 1_000_000) == {"event loop": [1, 0, 1], "parsing": [2, 1, 3], "rocksdb low": [2, 2, 3]}
 
 
 @pytest.mark.parametrize("orders", [100, 2000])
@@ -90,12 +90,12 @@ def found():
         "reads": {"kept": 10, "orders": 1, "bytes": 180, "last": both, "track": {"1": [run(9)]}, "track_bytes": 9},
         "durability": {"lines": [{"name": "POST", "connections": 64, "items": 1,
                                   "rounds": {"waybill": [with_groups], "without": [with_groups]}}], "books": "balances"},
-        "size": {"kept": 10, "idle": 34e6, "disk": {"synthetic": disk}, "warm": [[0.5, 1e6]], "cold": [], "killed": [1.5, 1e6]},
+        "size": {"kept": 10, "idle": 34e6, "disk": {"synthetic": disk}, "warm": [[0.5, 1e6, 0.001]], "cold": [], "killed": [1.5, 1e6, 0.001]},
         "kept": [{"at": 10, **point, "track": point["post"], "batch": point["post"], "memory": 1 << 20}],
         "orders": [{"at": 1, **point}],
         "connections": [{"at": 1, **point, "nginx": point["post"]}],
         "live": {"many": {"viewers": 10, "orders": 1, "per_s": 10, "told": 1, "ms": [1, 2], "cpu_us": 30, "bytes": [6000, 7000]},
-                 "load": {"asked_per_s": 10, "reached_per_s": 10, "event_ms": [1, 2], "event_per_s": 9, "visible_ms": [1, 6],
+                 "load": {"reached_per_s": 10, "event_ms": [1, 2], "event_per_s": 9, "visible_ms": [1, 6],
                           "visible_per_s": 9},
                  "idle": {"wanted": 20, "viewers": 10, "seconds": 1, "bytes": 6000, "cpu_share": 0.01, "ms": [None, None]}, "books": "balances"},
     }
