@@ -27,7 +27,7 @@ HEAD = """# What one machine does
 
 Written by `script/bench`, which measures the release beside others that get the same load in the same minutes, in turns first.
 Load, peers and server share the machine: what is found here is what is left for the server. Figures are medians of the rounds, the
-range in brackets. *Bad*: answers other than 2xx, and broken connections. `script/bench --quick` takes under three minutes, `--only`
+range in brackets. *Bad*: answers other than 2xx, and broken connections. `script/bench --quick` takes about three minutes, `--only`
 measures some parts again.
 
 - machine: {machine}
