@@ -16,7 +16,7 @@ import tempfile
 import threading
 import time
 
-from bench import ROOT, WAYBILL, catch_up, commit, get, machine, run_wrk, said_by, start_waybill, Runs
+from stage import ROOT, Runs, books, build, catch_up, commit, get, machine, run_wrk, start_waybill
 
 MIB = 1 << 20
 HEAD = b"POST /v1/locations HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
@@ -119,11 +119,6 @@ class Attackers:
             self.process.wait()
 
 
-def memory_mib(server, what):
-    status = (pathlib.Path("/proc") / str(server.process.pid) / "status").read_text()
-    return int(re.search(rf"^{what}:\s*(\d+)", status, re.M)[1]) / 1024
-
-
 def forget_peak(server):
     (pathlib.Path("/proc") / str(server.process.pid) / "clear_refs").write_text("5")
 
@@ -134,12 +129,12 @@ def measure(name, server, seconds, runs):
     try:
         run = runs.next()
         post = run_wrk(server, 64, "post.lua", ["/v1/locations", 1, "object", run], seconds)
-        read = run_wrk(server, 64, "get.lua", ["/v1/deliverer_location/last/", run], seconds)
+        read = run_wrk(server, 64, "get.lua", ["/v1/deliverer_location/last/", "", run, 1000], seconds)
         connections = re.search(r"^waybill_http_connections (\S+)", get(server.port, "/metrics"), re.M)[1]
     finally:
         attackers.stop()
     catch_up(server)
-    found = {"post": post, "get": read, "peak": memory_mib(server, "VmHWM"), "connections": float(connections)}
+    found = {"post": post, "get": read, "peak": server.memory_bytes("VmHWM") / MIB, "connections": float(connections)}
     print(f"{name}: POST {post['per_s']:,.0f}/s, GET {read['per_s']:,.0f}/s, {found['peak']:.0f} MiB", flush=True)
     return found
 
@@ -172,11 +167,11 @@ memory during the line.
 
 
 def idle_cost(server):
-    before = memory_mib(server, "VmRSS")
+    before = server.memory_bytes() / MIB
     attackers = Attackers("10,000 idle connections", server.port)
     try:
         count = float(re.search(r"^waybill_http_connections (\S+)", get(server.port, "/metrics"), re.M)[1])
-        grown = memory_mib(server, "VmRSS") - before
+        grown = server.memory_bytes() / MIB - before
     finally:
         attackers.stop()
     return before, f"{count:,.0f} idle connections take {grown:.0f} MiB, {grown * 1024 / count:.1f} KiB each"
@@ -206,14 +201,13 @@ def main():
                      for line, how in ATTACKS.items() if not how or asked.only.lower() in line.lower()}
         finally:
             server.stop()
-        books = subprocess.run([WAYBILL, "verify", "--data", folder / "data"], capture_output=True, text=True)
-        text = TEXT.format(machine=machine(folder), version=said_by(str(WAYBILL), "version").splitlines()[0], commit=commit(),
-                           date=datetime.date.today().isoformat(), seconds=asked.seconds, idle=idle, each=each,
-                           books="balances" if books.returncode == 0 else f"**fails**: {books.stdout}{books.stderr}")
+        said = books(folder / "data")
+        text = TEXT.format(machine=machine(folder), version=build(), commit=commit(), date=datetime.date.today().isoformat(),
+                           seconds=asked.seconds, idle=idle, each=each, books=said)
     alone = next(iter(found.values()))
     asked.results.write_text(text + "\n".join(row(line, one, alone) for line, one in found.items()) + "\n")
     print(asked.results.read_text())
-    return books.returncode
+    return 0 if said == "balances" else 1
 
 
 if __name__ == "__main__":

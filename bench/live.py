@@ -1,38 +1,42 @@
-#!/usr/bin/env python3
 """bench/live.py — how soon viewers see what is posted, with many of them and under load, and what memory a viewer takes.
 
-Viewers, senders and the server share the machine. A location carries the time at which its POST was sent; a viewer compares that with
-the time at which it read the event, by the same clock.
+A location carries the time at which its POST was sent; a viewer compares that with the time at which it read the event, by the same clock.
 """
-import argparse
 import datetime
 import json
 import multiprocessing
-import pathlib
 import re
-import resource
 import selectors
 import socket
-import subprocess
-import sys
-import tempfile
 import threading
 import time
 
-from bench import ROOT, WAYBILL, catch_up, commit, machine, metric, said_by, start_waybill
+from report import Goal, Part, number, shares, table
+from stage import OPEN_FILES_KEPT, books, catch_up, metric, raise_open_files, running, start_waybill
 
 SENT = re.compile(rb'"sent_us":(\d+)')
-MIB = 1 << 20
+VIEWERS_PER_ADDRESS = 20_000  # an address has some 28,000 ports
+IDLE_S = 5  # so long idle viewers are watched
 
 
 def now_us():
     return time.time_ns() // 1000
 
 
-def connect(port):
-    connection = socket.create_connection(("127.0.0.1", port), timeout=60)
+def in_ms(latencies_us):
+    return [one and one / 1000 for one in shares(latencies_us)]
+
+
+def connect(port, source="127.0.0.1"):
+    connection = socket.create_connection(("127.0.0.1", port), timeout=60, source_address=(source, 0) if source != "127.0.0.1" else None)
     connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     return connection
+
+
+def seed(server, orders):
+    """Something to see for the viewers of each."""
+    for first in range(0, orders, 100):
+        Sender(server.port).post([location(f"o-{number}") for number in range(first, min(first + 100, orders))])
 
 
 def location(order):
@@ -85,21 +89,12 @@ def load(port, per_second, seconds):
         sender.post([location(f"x-{(step * 100 + number) % 5000}") for number in range(100)])
 
 
-def resident(process):
-    return int(re.search(r"^VmRSS:\s*(\d+)", pathlib.Path(f"/proc/{process.pid}/status").read_text(), re.M)[1]) * 1024
-
-
-def seconds_of_cpu(process):
-    fields = pathlib.Path(f"/proc/{process.pid}/stat").read_text().rsplit(")", 1)[1].split()
-    return (int(fields[11]) + int(fields[12])) / 100
-
-
 class Viewers:
     def __init__(self, port, orders, count):
         self.selector = selectors.EpollSelector()
         self.connections = []
         for number in range(count):
-            connection = connect(port)
+            connection = connect(port, f"127.0.0.{1 + number // VIEWERS_PER_ADDRESS}")
             connection.sendall(f"GET /v1/orders/o-{number % orders}/live HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
             connection.setblocking(False)
             self.selector.register(connection, selectors.EVENT_READ)
@@ -118,59 +113,59 @@ class Viewers:
                                                                   else got)]
         return found
 
+    def wait_for_all(self, server):
+        """Until the server knows of them and they have read their snapshots."""
+        self.read(time.monotonic() + 3)
+        while metric(server.port, "waybill_live_viewers") < len(self.connections):
+            self.read(time.monotonic() + 0.5)
+
     def close(self):
         for connection in self.connections:
             connection.close()
         self.selector.close()
 
 
-def shares(latencies):
-    ordered = sorted(latencies)
-    return [ordered[min(len(ordered) - 1, int(len(ordered) * share))] / 1000 for share in (0.5, 0.99)] if ordered else [0, 0]
-
-
 def many_viewers(server, orders, viewers, seconds):
-    for first in range(0, orders, 100):
-        Sender(server.port).post([location(f"o-{number}") for number in range(first, min(first + 100, orders))])
-    before = resident(server.process)
+    seed(server, orders)
+    before = server.memory_bytes()
     watching = Viewers(server.port, orders, viewers)
-    watching.read(time.monotonic() + 3)  # the snapshots
-    while metric(server.port, "waybill_live_viewers") < viewers:
-        watching.read(time.monotonic() + 0.5)
-    idle = (resident(server.process) - before) / viewers
+    watching.wait_for_all(server)
+    idle = (server.memory_bytes() - before) / viewers
     mover = multiprocessing.Process(target=move, args=(server.port, orders, seconds))
-    cpu = seconds_of_cpu(server.process)
+    cpu = server.cpu_s()
     mover.start()
     latencies = watching.read(time.monotonic() + seconds + 2)
     mover.join()
-    used = seconds_of_cpu(server.process) - cpu
-    moving = (resident(server.process) - before) / viewers
+    used = server.cpu_s() - cpu
+    moving = (server.memory_bytes() - before) / viewers
     watching.close()
     expected = int(seconds * orders) * viewers // orders
-    p50, p99 = shares(latencies)
-    return (f"| {viewers:,} viewers of {orders:,} orders that move once a second | {len(latencies) / seconds:,.0f} | "
-            f"{len(latencies) / expected:.4f} | {p50:.1f} | {p99:.1f} | {used / max(1, len(latencies)) * 1e6:.0f} | "
-            f"{idle:,.0f} / {moving:,.0f} |")
+    return {"viewers": viewers, "orders": orders, "per_s": len(latencies) / seconds, "told": len(latencies) / expected,
+            "ms": in_ms(latencies), "cpu_us": used / max(1, len(latencies)) * 1e6, "bytes": [idle, moving]}
 
 
 def under_load(server, per_second, seconds):
-    """A viewer of one order, and its phone's POST then GET, while others send."""
+    """A viewer of one order, and its phone's POST, then GETs until it is there, while others send."""
     order = "o-0"
     sender, watching = Sender(server.port), Viewers(server.port, 1, 1)
     watching.read(time.monotonic() + 1)
     loader = multiprocessing.Process(target=load, args=(server.port, per_second, seconds))
+    accepted = metric(server.port, "waybill_ingest_accepted_total")
     loader.start()
-    seen, read = [], []
-    ended = threading.Event()
+    visible, ended = [], threading.Event()
 
     def ask():
         asker = connect(server.port)
         while not ended.is_set():
+            sent = location(order)
             begun = now_us()
-            sender.post(location(order))
-            asker.sendall(f"GET /v1/orders/{order} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
-            assert asker.recv(65536).startswith(b"HTTP/1.1 200")
-            read.append(now_us() - begun)
+            sender.post(sent)
+            fix = sent["timestamp"].replace("+00:00", "Z").encode()
+            while True:
+                asker.sendall(f"GET /v1/deliverer_location/last/{order} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
+                if fix in asker.recv(65536):
+                    break
+            visible.append(now_us() - begun)
             time.sleep(0.005)
 
     asking = threading.Thread(target=ask)
@@ -180,56 +175,70 @@ def under_load(server, per_second, seconds):
     asking.join()
     loader.join()
     watching.close()
-    rows = []
-    for what, latencies in (("POST to its event at a viewer", seen), ("POST and its answer, then GET and its answer", read)):
-        p50, p99 = shares(latencies)
-        rows.append(f"| {what}, at {per_second:,} locations/s | {len(latencies) / seconds:,.0f} | – | {p50:.1f} | {p99:.1f} | – | – |")
-    return rows
+    reached = (metric(server.port, "waybill_ingest_accepted_total") - accepted) / seconds
+    return {"reached_per_s": reached, "event_ms": in_ms(seen), "event_per_s": len(seen) / seconds,
+            "visible_ms": in_ms(visible), "visible_per_s": len(visible) / seconds}
 
 
-TEXT = """# How soon it is seen
-
-Written by `script/bench --live`.
-
-- machine: {machine}
-- build: {version}, commit {commit}, {date}
-- viewers and senders run on the same machine, in Python, and take their share of its cores: what is told here is what is left
-- books afterwards: `waybill verify` {books}
-
-*p50, p99*: from before the POST is sent to after the event is read. *Told*: of the events that there should be. *CPU*: the server's, an event,
-its share of the POSTs included. *Memory*: resident bytes a viewer that waits / after the run.
-
-| what | events/s | told | p50 ms | p99 ms | CPU µs | memory |
-|---|---|---|---|---|---|---|
-"""
-
-
-def main():
-    arguments = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    arguments.add_argument("--seconds", type=int, default=20)
-    arguments.add_argument("--viewers", type=int, default=10_000)
-    arguments.add_argument("--results", type=pathlib.Path, default=ROOT / "bench" / "live.md")
-    asked = arguments.parse_args()
-    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
-    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-    (ROOT / "build").mkdir(exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=ROOT / "build", prefix="bench-") as name:
-        folder = pathlib.Path(name)
-        server = start_waybill(folder, "--http-connections-max", asked.viewers + 100)
-        try:
-            rows = [many_viewers(server, 1000, asked.viewers, asked.seconds)]
-            rows += under_load(server, 10_000, asked.seconds)
-            catch_up(server)
-        finally:
-            server.stop()
-        books = subprocess.run([WAYBILL, "verify", "--data", folder / "data"], capture_output=True, text=True)
-        text = TEXT.format(machine=machine(folder), version=said_by(str(WAYBILL), "version").splitlines()[0], commit=commit(),
-                           date=datetime.date.today().isoformat(),
-                           books="balances" if books.returncode == 0 else f"**fails**: {books.stdout}{books.stderr}")
-    asked.results.write_text(text + "\n".join(rows) + "\n")
-    print(asked.results.read_text())
-    return books.returncode
+def idle_viewers(server, wanted, files):
+    """As many as the machine lets us have, from several addresses: one has fewer ports than that."""
+    viewers = min(wanted, files - OPEN_FILES_KEPT)
+    seed(server, 1000)
+    before, began = server.memory_bytes(), time.monotonic()
+    watching = Viewers(server.port, 1000, viewers)
+    watching.wait_for_all(server)
+    took, cpu = time.monotonic() - began, server.cpu_s()
+    found = {"wanted": wanted, "viewers": viewers, "seconds": took, "bytes": (server.memory_bytes() - before) / viewers}
+    began = time.monotonic()
+    watching.read(began + IDLE_S)
+    found["cpu_share"] = (server.cpu_s() - cpu) / (time.monotonic() - began)
+    sender = Sender(server.port)
+    sender.post(location("o-0"))
+    found["ms"] = in_ms(watching.read(time.monotonic() + 3))
+    watching.close()
+    return found
 
 
-if __name__ == "__main__":
-    sys.exit(main())
+def measure(stage):
+    folder, files = stage.new_folder(), raise_open_files(stage.idle_viewers + OPEN_FILES_KEPT)
+    with running(start_waybill(folder, "--http-connections-max", stage.viewers + 100)) as (server,):
+        found = {"many": many_viewers(server, 1000, stage.viewers, stage.seconds), "load": under_load(server, 10_000, stage.seconds)}
+        catch_up(server)
+    print(f"{stage.viewers:,} viewers: p99 {found['many']['ms'][1]} ms; under load {found['load']['event_ms'][1]} ms", flush=True)
+    with running(start_waybill(folder, "--http-connections-max", stage.idle_viewers + 100)) as (server,):
+        found["idle"] = idle_viewers(server, stage.idle_viewers, files)
+    print(f"{found['idle']['viewers']:,} idle viewers: {found['idle']['bytes']:,.0f} bytes each", flush=True)
+    return found | {"books": books(folder / "data")}
+
+
+def text(found):
+    many, under, idle = found["many"], found["load"], found["idle"]
+    rows = [[f"{many['viewers']:,} viewers of {many['orders']:,} orders that move once a second", f"{many['per_s']:,.0f}",
+             f"{many['told']:.4f}", *map(number, many["ms"]), number(many["cpu_us"]), " / ".join(f"{one:,.0f}" for one in many["bytes"])]]
+    for what, kind in (("POST to its event at a viewer", "event"), ("POST to the first GET that shows it", "visible")):
+        rows.append([f"{what}, beside {under['reached_per_s']:,.0f} locations/s", f"{under[f'{kind}_per_s']:,.0f}", "–",
+                     *map(number, under[f"{kind}_ms"]), "–", "–"])
+    rows.append([f"{idle['viewers']:,} idle viewers of 1,000 orders, one of which moves", "–", "–", *map(number, idle["ms"]), "–",
+                 f"{idle['bytes']:,.0f}"])
+    limit = ("" if idle["viewers"] == idle["wanted"] else
+             f" The system's limit of open files lets no more than {idle['viewers']:,} of {idle['wanted']:,} in.")
+    return (f"""Viewers, senders and the server share the machine. *p50, p99*: from before the POST is sent to after the event (the answer)
+is read. *Told*: of the events that there should be. *CPU*: the server's, an event, its share of the POSTs included. *Memory*: resident
+bytes a viewer that waits / after the run. Idle viewers connected in {idle['seconds']:.0f} s and cost {idle['cpu_share']:.1%} of a
+core.{limit} Books: {found['books']}.
+
+""" + table(["what", "a second", "told", "p50 ms", "p99 ms", "CPU µs", "memory"], rows))
+
+
+def goals(found):
+    many, under, idle = found["many"], found["load"], found["idle"]
+    return [Goal("POST to visible in GET at 10,000/s: p99", under["visible_ms"][1], " ms", most=5,
+                 beside=f"{under['reached_per_s']:,.0f}/s reached"),
+            Goal("POST to its event at 10,000/s: p99", under["event_ms"][1], " ms", most=5,
+                 beside=f"{under['reached_per_s']:,.0f}/s reached"),
+            Goal(f"{many['viewers']:,} viewers of {many['orders']:,} orders: p99", many["ms"][1], " ms", most=50,
+                 beside=f"{many['bytes'][0]:,.0f} bytes a viewer"),
+            Goal("idle viewers", idle["viewers"], "", least=idle["wanted"], beside=f"{idle['bytes']:,.0f} bytes a viewer")]
+
+
+PARTS = [Part("live", "How soon it is seen", measure, text, goals)]

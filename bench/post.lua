@@ -1,18 +1,20 @@
 -- wrk script: POSTs of `items` locations each, no two locations of a run alike, at little cost to wrk itself: the request is
--- made once and only the digits that differ are overwritten. Arguments: path, items, form (object, array, ndjson), run.
+-- made once and only the digits that differ are overwritten.
+-- Arguments: path, items, form (object, array, ndjson), run[, orders that single locations take in turn].
 local ffi = require("ffi")
 
-local request_text, request_length, places_of_time, places_of_deliverer, number
+local request_text, request_length, places_of_time, places_of_deliverer, number, orders
 
 -- 200 bytes. The last digits of the time are the request's number, so fix times ascend.
-local ITEM = '{"order_id":"o-%04d-%06d","deliverer_id":"d-%04d","delivery_state":"on_the_way",' ..
-             '"timestamp":"%sT%02d:%02d:50.000000Z","latitude":41.%08d,"longitude":-8.6100000,"accuracy":4.50,"speed":7.250}'
+local ITEM = '{"order_id":"o-%06d-%04d","deliverer_id":"d-%06d","delivery_state":"on_the_way",' ..
+             '"timestamp":"%sT%02d:%02d:50.000000Z","latitude":41.%08d,"longitude":-8.6100000,"accuracy":4.5,"speed":7.25}'
 
 function init(args)
   local path, items, form, run = args[1], tonumber(args[2]), args[3], tonumber(args[4])
+  orders = tonumber(args[5] or 1000)
   local made = {}
   for i = 0, items - 1 do
-    made[#made + 1] = ITEM:format(i, run, i, "2026-01-05", math.floor(run / 60), run % 60, i)
+    made[#made + 1] = ITEM:format(i, run, i, "2026-01-06", math.floor(run / 60) % 24, run % 60, i)
   end
   local body
   if form == "object" then body = made[1]
@@ -33,7 +35,7 @@ function init(args)
     at = stop
   end
   if items == 1 then
-    -- One location a request: 1,000 deliverers and orders take turns.
+    -- One location a request: orders and their deliverers take turns.
     places_of_deliverer = { text:find('"o-', 1, true) + 2, text:find('"d-', 1, true) + 2 }
   end
 end
@@ -47,8 +49,8 @@ function request()
     ffi.copy(request_text + place + 2, micros, 6)
   end
   if #places_of_deliverer > 0 then
-    local name = string.format("%04d", number % 1000)
-    for i = 1, #places_of_deliverer do ffi.copy(request_text + places_of_deliverer[i], name, 4) end
+    local name = string.format("%06d", number % orders)
+    for i = 1, #places_of_deliverer do ffi.copy(request_text + places_of_deliverer[i], name, 6) end
   end
   number = number + 1
   return ffi.string(request_text, request_length)

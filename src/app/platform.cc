@@ -214,6 +214,7 @@ constexpr int store_nice_steps = 10;
 
 std::jthread subscribe(ingest::Subscriber& subscriber, Ending& ending) {
   return std::jthread([&](std::stop_token asked) {
+    name_this_thread("subscribe");
     let_others_run_first(store_nice_steps);
     if (auto ran = subscriber.run(asked); !ran) ending.fail(ran.error());
   });
@@ -221,6 +222,7 @@ std::jthread subscribe(ingest::Subscriber& subscriber, Ending& ending) {
 
 std::jthread keep(ingest::Keeper& keeper) {
   return std::jthread([&](std::stop_token asked) {
+    name_this_thread("keep");
     let_others_run_first(store_nice_steps);
     keeper.run(asked);
   });

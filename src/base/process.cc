@@ -1,5 +1,6 @@
 #include "base/process.h"
 
+#include <pthread.h>
 #include <sys/resource.h>
 #include <sys/time.h>
 #include <unistd.h>
@@ -63,6 +64,8 @@ void let_others_run_first(int steps) {
   const int now = ::getpriority(PRIO_PROCESS, thread);
   if (errno == 0) ::setpriority(PRIO_PROCESS, thread, now + steps);
 }
+
+void name_this_thread(const std::string& name) { ::pthread_setname_np(::pthread_self(), name.c_str()); }
 
 uint64_t process_id() { return static_cast<uint64_t>(::getpid()); }
 

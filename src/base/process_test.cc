@@ -2,6 +2,10 @@
 
 #include <gtest/gtest.h>
 
+#include <fstream>
+#include <string>
+#include <thread>
+
 #include "base/clock.h"
 
 namespace waybill {
@@ -23,6 +27,15 @@ TEST(Process, its_processor_time_grows) {
   while (process_cpu_time() == before) {
   }
   EXPECT_GT(process_cpu_time(), before);
+}
+
+TEST(Process, a_thread_is_shown_by_the_name_that_it_took) {
+  std::string shown;
+  std::thread([&shown] {
+    name_this_thread("subscribe");
+    std::ifstream("/proc/thread-self/comm") >> shown;
+  }).join();
+  EXPECT_EQ(shown, "subscribe");
 }
 
 TEST(Process, its_numbers_stand_in_the_metrics) {

@@ -11,6 +11,7 @@
 #include <thread>
 
 #include "base/log.h"
+#include "base/process.h"
 #include "serve/loop.h"
 
 namespace waybill::serve {
@@ -94,6 +95,7 @@ void AsioServer::start() {
   running_ = loops_.size();
   for (const auto& loop : loops_) {
     threads_.emplace_back([this, &loop = *loop] {
+      name_this_thread("event loop");
       loop.run();
       std::lock_guard lock(mutex_);
       --running_;
