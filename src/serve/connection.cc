@@ -97,6 +97,8 @@ void Connection::sweep() {
 void Connection::drain() {
   if (closed_) return;
   if (lingering_ || shaking_hands_) return close();
+  try_again();  // what is there already counts as asked
+  if (closed_) return;
   conversation_.drain();
   pump();
 }

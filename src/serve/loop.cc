@@ -257,6 +257,7 @@ void Loop::sweep() {
 }
 
 void Loop::drain() {
+  poller().look();
   draining_ = true;
   for (size_t i = connections_.size(); i-- > 0;)
     if (i < connections_.size()) ConnectionPtr(connections_[i])->drain();
