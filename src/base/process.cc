@@ -2,7 +2,6 @@
 
 #include <pthread.h>
 #include <sys/resource.h>
-#include <sys/time.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -50,11 +49,6 @@ uint64_t count_open_files() {
   return count == 0 ? 0 : count - 1;  // without the one that counts
 }
 
-double in_seconds(const timeval& time) {
-  constexpr double microsecond = 1e-6;
-  return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_usec) * microsecond;
-}
-
 }  // namespace
 
 // Linux keeps a nice value for each thread, whatever POSIX says of processes.
@@ -89,8 +83,7 @@ Result<ProcessUse> process_use() {
   use.open_files = count_open_files();
   rlimit limit{};
   if (::getrlimit(RLIMIT_NOFILE, &limit) == 0) use.open_files_max = limit.rlim_cur;
-  rusage used{};
-  if (::getrusage(RUSAGE_SELF, &used) == 0) use.cpu_seconds = in_seconds(used.ru_utime) + in_seconds(used.ru_stime);
+  use.cpu_seconds = std::chrono::duration<double>(process_cpu_time()).count();
   TRY_LET(const double booted, booted_at_s());
   TRY_LET(const double ticks, start_ticks());
   use.started_at_s = booted + ticks / static_cast<double>(::sysconf(_SC_CLK_TCK));

@@ -110,7 +110,7 @@ class Gate {
 };
 
 // GET /live watches the board, /live/long with events of 64 KiB; /plain answers at once. /live/gated, which is patient, and
-// /gated run in the pool and stand at the gate.
+// /gated run in the pool and stand at the gate, /gated/here in the loop.
 class LiveServer : public testing::Test {
  protected:
   void open(ServerOptions options = {}) {
@@ -129,6 +129,7 @@ class LiveServer : public testing::Test {
       return Reply{.body = "passed"};
     };
     routes.push_back({.method = Method::get, .pattern = "/gated", .handler = gated, .where = Where::pool});
+    routes.push_back({.method = Method::get, .pattern = "/gated/here", .handler = gated});
     routes.push_back(
         {.method = Method::get, .pattern = "/live/gated", .handler = gated, .where = Where::pool, .patient = true});
     auto opened = open_server(std::move(options), std::move(routes), door_,
@@ -288,6 +289,26 @@ TEST_F(LiveServer, ends_every_stream_in_order_when_it_stops) {
   }
   stopping.join();
   EXPECT_EQ(ended(Transport::sse, Ending::drained), 20u);
+}
+
+TEST_F(LiveServer, answers_a_request_of_which_a_part_had_come_when_it_was_stopped) {
+  open();
+  tcp::socket half = watch("/plain");
+  EXPECT_NE(read_until(half, "ok").find(" 200 "), std::string::npos);
+  tcp::socket standing = watch("/gated/here");
+  wait_until([&] { return gate_.standing() == 1; });
+  send(half, "GET /plain HTTP/1.1\r\nHo");  // the loop stands: nothing is read
+  std::atomic<bool> begun{false};
+  std::jthread stopping([&] {
+    begun = true;
+    server_->stop(std::chrono::seconds(10));
+  });
+  wait_until([&] { return begun.load(); });
+  gate_.open();
+  send(half, "st: x\r\n\r\n");
+  EXPECT_NE(read_until(half, "ok").find(" 200 "), std::string::npos);
+  half.close();  // or the server waits for them
+  standing.close();
 }
 
 TEST_F(LiveServer, ends_a_stream_within_a_heartbeat_when_its_credential_is_taken_back) {
