@@ -311,6 +311,15 @@ TEST_F(LiveServer, answers_a_request_of_which_a_part_had_come_when_it_was_stoppe
   standing.close();
 }
 
+TEST_F(LiveServer, its_stop_is_over_when_the_last_client_has_gone) {
+  open();
+  tcp::socket socket = watch("/plain");
+  EXPECT_NE(read_until(socket, "ok").find(" 200 "), std::string::npos);
+  std::jthread stopping([&] { server_->stop(std::chrono::hours(1)); });
+  EXPECT_EQ(rest_of(socket), "<end>");
+  socket.close();
+}
+
 TEST_F(LiveServer, ends_a_stream_within_a_heartbeat_when_its_credential_is_taken_back) {
   open();
   tcp::socket viewer = watch();

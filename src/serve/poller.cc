@@ -23,6 +23,7 @@ struct Poller::State {
   asio::posix::stream_descriptor epoll;
   std::array<epoll_event, events_max> events{};
   int found = 0;  // of which some may be told of already
+  bool ended = false;
 };
 
 Poller::Poller(asio::io_context& io) : state_(std::make_unique<State>(io)) {
@@ -34,6 +35,7 @@ Poller::~Poller() = default;
 void Poller::begin() { wait(); }
 
 void Poller::end() {
+  state_->ended = true;  // it may be called by one who is being told
   ErrorCode ignored;
   state_->epoll.cancel(ignored);
 }
@@ -56,7 +58,7 @@ void Poller::wait() {
   state_->epoll.async_wait(asio::posix::stream_descriptor::wait_read, [this](const ErrorCode& error) {
     if (error) return;
     look();
-    wait();
+    if (!state_->ended) wait();
   });
 }
 

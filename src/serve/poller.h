@@ -28,7 +28,7 @@ class Poller {
   ~Poller();
 
   void begin();  // to look
-  void end();    // so that the io_context may run out of work
+  void end();    // for good, so that the io_context may run out of work
 
   bool add(int socket, Polled& polled);  // false: the system has no memory for it
   void remove(int socket, Polled& polled);  // nothing more is told to it
