@@ -14,16 +14,17 @@ ROOMS = {
     "ingest": "store journal wire domain base",
     "backup": "ingest store journal wire domain base",
     "notify": "store wire domain base",
+    "lake": "store journal wire domain base",
     "serve": "ingest store journal wire domain base",
-    "app": "notify backup serve ingest store journal wire domain base",
+    "app": "lake notify backup serve ingest store journal wire domain base",
 }
 # Third-party headers, by how their include begins, and the only places (below src/) whose .cc files may name them.
 THIRD_PARTY = {
     "boost/": ["serve", "app/bench"], "jwt.h": ["serve"], "sodium.h": ["serve", "notify"], "rocksdb/": ["store/rocks"], "gtest/": [],  # gtest: tests only, anywhere
-    "simdjson.h": ["wire", "app", "backup"], "rapidjson/": ["wire"], "zlib.h": ["wire", "app"], "zstd.h": ["wire"],
-    "openssl/": ["serve"], "pugixml.hpp": ["wire"], "csv.h": ["wire"], "curl/": ["app", "notify"], "CLI/": ["app"], "toml++/": ["app"],
+    "simdjson.h": ["wire", "app", "backup", "lake"], "rapidjson/": ["wire"], "zlib.h": ["wire", "app"], "zstd.h": ["wire"],
+    "openssl/": ["serve"], "pugixml.hpp": ["wire"], "csv.h": ["wire"], "curl/": ["app", "notify", "lake/s3"], "CLI/": ["app"], "toml++/": ["app"],
     "spdlog/": ["base"], "fmt/": ["base"], "prometheus/": ["base"], "isa-l": ["base"], "xxhash.h": ["base"],
-    "systemd/": ["base"],
+    "systemd/": ["base"], "parquet/": ["lake/parquet"], "arrow/": ["lake/parquet"], "s2/": ["lake/parquet"],
 }
 # The operating system's own headers. Files, time and randomness are asked for in base only; sockets and signals elsewhere.
 SYSTEM = re.compile(r"(sys|netinet|arpa|linux|cxxabi|fcntl|unistd|signal|poll|pthread|errno|dirent|termios|stdlib)\b")

@@ -1,0 +1,21 @@
+#include "lake/objects.h"
+
+#include <algorithm>
+
+namespace waybill::lake {
+
+bool is_key(std::string_view key) {
+  if (key.empty() || key.size() > key_bytes_max) return false;
+  size_t begin = 0;
+  while (begin <= key.size()) {
+    const size_t end = std::min(key.find('/', begin), key.size());
+    const std::string_view part = key.substr(begin, end - begin);
+    if (part.empty() || part == "." || part == "..") return false;
+    begin = end + 1;
+  }
+  for (const char c : key)
+    if (c <= ' ' || c > '~' || c == '\\') return false;
+  return true;
+}
+
+}  // namespace waybill::lake
