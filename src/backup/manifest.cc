@@ -1,37 +1,13 @@
 #include "backup/manifest.h"
 
-#include <simdjson.h>
-
-#include <array>
-#include <charconv>
-#include <cstdio>
-
 #include "base/hash.h"
+#include "wire/json_object.h"
 #include "wire/json_out.h"
 
 namespace waybill::backup {
 namespace {
 
-namespace dom = simdjson::dom;
-
 constexpr uint64_t layout = 1;
-// Around the manifest, which stands between them as it is summed.
-constexpr std::string_view head = R"({"crc32c":")";
-constexpr std::string_view middle = R"(","backup":)";
-constexpr std::string_view tail = "}\n";
-constexpr size_t crc_digits = 8;
-
-std::string crc_text(uint32_t crc) {
-  std::array<char, crc_digits + 1> text{};
-  std::snprintf(text.data(), text.size(), "%08x", crc);
-  return text.data();
-}
-
-bool parse_crc(std::string_view text, uint32_t& crc) {
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), crc, 16);
-  return error == std::errc() && end == text.data() + text.size() && text.size() == crc_digits;
-}
-
 int64_t whole(uint64_t value) { return static_cast<int64_t>(value); }
 
 void write_entry(wire::JsonWriter& json, const Entry& entry) {
@@ -45,7 +21,7 @@ void write_entry(wire::JsonWriter& json, const Entry& entry) {
         .key("bytes")
         .integer(whole(part.bytes))
         .key("crc32c")
-        .text(crc_text(part.crc32c))
+        .text(to_hex(part.crc32c))
         .end_object();
   json.end_array().end_object();
 }
@@ -61,78 +37,40 @@ bool stays_below(std::string_view path) {
   return path.find("..") == std::string_view::npos;
 }
 
-// The members of an object; what is missing or of another kind is remembered.
-class Members {
- public:
-  explicit Members(dom::element object) : object_(object) {}
-
-  uint64_t number(const char* name) {
-    uint64_t value = 0;
-    if (object_[name].get(value)) ok_ = false;
-    return value;
-  }
-  std::string text(const char* name) {
-    std::string_view value;
-    if (object_[name].get(value)) ok_ = false;
-    return std::string(value);
-  }
-  dom::array array(const char* name) {
-    dom::array value;
-    if (object_[name].get(value)) ok_ = false;
-    return value;
-  }
-  Members object(const char* name) {
-    dom::element value = object_;
-    if (object_[name].get(value)) ok_ = false;
-    return Members(value);
-  }
-  bool has(const char* name) const { return !object_[name].error(); }
-  bool ok() const { return ok_; }
-
- private:
-  dom::element object_;
-  bool ok_ = true;
-};
-
-bool read_entry(dom::element element, Entry& entry) {
-  Members members(element);
+bool read_entry(wire::JsonObject& members, Entry& entry) {
   entry.path = members.text("path");
   if (members.has("salt")) entry.salt = static_cast<uint32_t>(members.number("salt"));
-  for (const dom::element one : members.array("parts")) {
-    Members of_part(one);
+  for (wire::JsonObject& of_part : members.objects("parts")) {
     Part part{.file = of_part.text("file"), .bytes = of_part.number("bytes"), .crc32c = 0};
-    if (!parse_crc(of_part.text("crc32c"), part.crc32c) || !of_part.ok() || !stays_below(part.file)) return false;
+    const auto crc = parse_checksum(of_part.text("crc32c"));
+    if (!crc || !of_part.ok() || !stays_below(part.file)) return false;
+    part.crc32c = *crc;
     entry.parts.push_back(std::move(part));
   }
   return members.ok() && stays_below(entry.path);
 }
 
-bool read_members(dom::element root, Manifest& manifest) {
-  Members members(root);
+bool read_members(wire::JsonObject& members, Manifest& manifest) {
   manifest.generation = members.number("generation");
   manifest.made_at = at_us(whole(members.number("made_at_us")));
   manifest.version = members.text("version");
   manifest.data_format = static_cast<int>(members.number("data_format"));
-  Members of_journal = members.object("journal");
+  wire::JsonObject of_journal = members.object("journal");
   manifest.partition = static_cast<uint32_t>(of_journal.number("partition"));
   manifest.journal_begin = of_journal.number("begin");
   manifest.journal_end = of_journal.number("end");
-  for (const dom::element one : of_journal.array("epochs")) {
-    Members epoch(one);
+  for (wire::JsonObject& epoch : of_journal.objects("epochs"))
     manifest.epochs.push_back({.number = static_cast<uint32_t>(epoch.number("epoch")), .begin = epoch.number("begin")});
-    if (!epoch.ok()) return false;
-  }
-  Members of_store = members.object("store");
+  wire::JsonObject of_store = members.object("store");
   manifest.store_watermark = of_store.number("watermark");
-  Members books = members.object("books");
+  wire::JsonObject books = members.object("books");
   manifest.books_end = books.number("end");
   manifest.books_count = books.number("count");
   manifest.books_ids = books.text("ids");
   manifest.copied_bytes = members.number("copied_bytes");
-  for (const dom::element one : members.array("files")) {
+  for (wire::JsonObject& one : members.objects("files"))
     if (!read_entry(one, manifest.entries.emplace_back())) return false;
-  }
-  return members.ok() && of_journal.ok() && of_store.ok() && books.ok();
+  return members.ok();
 }
 
 }  // namespace
@@ -167,32 +105,18 @@ std::string encode_manifest(const Manifest& manifest) {
   json.key("files").begin_array();
   for (const Entry& entry : manifest.entries) write_entry(json, entry);
   json.end_array().end_object();
-  const std::string inside = json.take();
-  std::string text(head);
-  text += crc_text(crc32c(as_bytes(inside)));
-  text.append(middle).append(inside).append(tail);
-  return text;
+  return wire::seal("backup", json.take());
 }
 
 Result<Manifest> decode_manifest(std::string_view text, const std::string& name) {
-  const auto damaged = [&] {
-    return fail(Code::corrupt, name + ": damaged: not the manifest of a backup as it was written");
-  };
-  constexpr size_t before = head.size() + crc_digits + middle.size();
-  if (text.size() < before + tail.size() || !text.starts_with(head) || !text.ends_with(tail)) return damaged();
-  const std::string_view inside = text.substr(before, text.size() - before - tail.size());
-  uint32_t crc = 0;
-  if (!parse_crc(text.substr(head.size(), crc_digits), crc) || crc32c(as_bytes(inside)) != crc) return damaged();
-  dom::parser parser;
-  dom::element root;
-  if (parser.parse(inside.data(), inside.size()).get(root) || !root.is_object()) return damaged();
-  uint64_t found = 0;
-  if (root["layout"].get(found)) return damaged();
+  TRY_LET(const std::string_view inside, wire::unseal(text, "backup", name));
+  wire::JsonObject root(inside);
+  const uint64_t found = root.number("layout");
   if (found != layout)
     return fail(Code::invalid, name + ": is of layout " + std::to_string(found) + ", this waybill knows layout " +
                                    std::to_string(layout) + ": use the newer waybill that wrote it");
   Manifest manifest;
-  if (!read_members(root, manifest)) return damaged();
+  if (!read_members(root, manifest)) return fail(Code::corrupt, name + ": not the manifest of a backup");
   return manifest;
 }
 

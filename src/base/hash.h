@@ -3,6 +3,7 @@
 
 #include <compare>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -27,5 +28,9 @@ uint32_t crc32c(Bytes bytes, uint32_t before = 0);
 Hash128 hash128(Bytes bytes, uint64_t seed = 0);
 uint64_t hash64(Bytes bytes, uint64_t seed = 0);
 std::string to_hex(const Hash128& hash);  // 32 digits
+std::string to_hex(uint32_t checksum);  // 8 digits
+// Nothing for a text that to_hex would not give.
+std::optional<Hash128> parse_hash128(std::string_view hex);
+std::optional<uint32_t> parse_checksum(std::string_view hex);
 
 }  // namespace waybill

@@ -99,11 +99,13 @@ struct Change {
   std::string what;  // for the history: "bronze", "compact", "transform treated.location"
   std::vector<DataFile> add{};  // `changed` 0: this version's
   std::vector<std::string> remove{};  // keys
-  std::optional<uint32_t> partition{};  // whose watermark moves …
-  Watermark moved{};  // … to here, from where it is; a first one brings its `begin`
+  std::map<uint32_t, Watermark>
+      watermarks{};  // by partition: move to here, from where they are; a first one brings `begin`
   std::vector<Ledger>
       ledgers{};  // of exactly the positions between the old end and the new; of spans that are there: added
   std::map<std::string, std::string> set{};  // properties; an empty value removes one
+
+  bool operator==(const Change&) const = default;
 };
 
 // A line of the history.
@@ -125,8 +127,9 @@ class Catalog {
   virtual std::shared_ptr<const Snapshot> now() const = 0;  // of the last refresh() or commit()
   virtual Result<uint64_t> claim(const std::string& role) = 0;
   virtual Result<uint64_t> commit(Change change) = 0;  // the version that it became
-  virtual Result<std::vector<Version>> history() const = 0;  // those that are kept, oldest first
-  // Forgets the versions made before the time, the newest excepted, and removes the files that only they named; how many.
+  virtual Result<std::vector<Version>> history(size_t at_most) const = 0;  // the newest that are kept, oldest first
+  // Forgets the versions made before the time and removes the files that a commit before it let go; how many went. Whoever
+  // still reads by a state of before then finds them gone.
   virtual Result<uint64_t> expire(Time before) = 0;
   // Removes what is below `prefix` and named by no version that is kept: left by a commit that did not come to be. Only by the
   // role that alone writes there, with nothing of its own on the way; how many.
