@@ -61,8 +61,29 @@ uint64_t Keeper::trim_end(uint64_t let_go) const {
   }
   // Up to the next multiple above the segment's end, so that this segment is below it; the books cover the little more.
   const uint64_t rounded = (end + store::ledger_span - 1) / store::ledger_span * store::ledger_span;
-  const uint64_t durable = store_.watermarks().durable / store::ledger_span * store::ledger_span;
-  return std::min(std::max(rounded, let_go), durable);
+  return std::min(std::max(rounded, let_go), durable());
+}
+
+uint64_t Keeper::durable() const {
+  uint64_t end = store_.watermarks().durable;
+  for (const Consumer& consumer : options_.consumers) end = std::min(end, consumer.durable());
+  return end / store::ledger_span * store::ledger_span;
+}
+
+Result<void> Keeper::compare(uint64_t from, uint64_t to, const store::Sum& journal) const {
+  const auto same = [&](const std::string& whose, const std::optional<store::Sum>& sum) -> Result<void> {
+    if (sum == journal) return {};
+    return fail(Code::corrupt, "trim: the books of offsets " + std::to_string(from) + " to " + std::to_string(to) +
+                                   " differ: journal has " + std::to_string(journal.count) + " records, " + whose +
+                                   " has " + (sum ? std::to_string(sum->count) : "no books of them"));
+  };
+  TRY_LET(const std::vector<store::Ledger> ledgers, store_.ledgers());
+  store::Sum stored;
+  for (const store::Ledger& ledger : ledgers)
+    if (ledger.from >= from && ledger.to <= to) stored += ledger.total();
+  TRY(same("store", stored));
+  for (const Consumer& consumer : options_.consumers) TRY(same(consumer.name, consumer.sum(from, to)));
+  return {};
 }
 
 Result<uint64_t> Keeper::trim(uint64_t let_go) {
@@ -73,14 +94,7 @@ Result<uint64_t> Keeper::trim(uint64_t let_go) {
   if (end > trimmed.end) {
     const ReadRecords read = [this](uint64_t offset, size_t bytes) { return journal_.read(offset, bytes); };
     TRY_LET(const store::Sum sum, sum_of_journal(read, trimmed.end, end));
-    TRY_LET(const std::vector<store::Ledger> ledgers, store_.ledgers());
-    store::Sum stored;
-    for (const store::Ledger& ledger : ledgers)
-      if (ledger.from >= trimmed.end && ledger.to <= end) stored += ledger.total();
-    if (sum != stored)
-      return fail(Code::corrupt, "trim: the books of offsets " + std::to_string(trimmed.end) + " to " +
-                                     std::to_string(end) + " differ: journal has " + std::to_string(sum.count) +
-                                     " records, store has " + std::to_string(stored.count));
+    TRY(compare(trimmed.end, end, sum));
     trimmed.epoch = journal_.epoch();
     trimmed.partition = journal_.partition();
     trimmed.end = end;
@@ -109,7 +123,7 @@ Result<uint64_t> Keeper::let_go_end(uint64_t store_bytes) {
     end = std::max(end, aged_end(ledgers, date_.now() - options_.keep));
   }
   if (options_.store_bytes_max > 0) end = std::max(end, oversized_end(marks, store_bytes, options_.store_bytes_max));
-  return std::min(end, marks.durable / store::ledger_span * store::ledger_span);
+  return std::min(end, durable());
 }
 
 Result<void> Keeper::let_go(std::stop_token stop) {
@@ -119,7 +133,7 @@ Result<void> Keeper::let_go(std::stop_token stop) {
   // What is being cleared away still takes room: the size says something when it is done.
   if (!clearing_) {
     TRY_LET(end, let_go_end(bytes));
-    if (options_.store_bytes_max > 0 && bytes > options_.store_bytes_max && end == purged)
+    if (options_.store_bytes_max > 0 && bytes > options_.store_bytes_max && end <= purged)
       return fail(Code::overloaded,
                   "the store takes " + std::to_string(bytes >> 20) + " MiB, more than its budget of " +
                       std::to_string(options_.store_bytes_max >> 20) + ", and has nothing older to let go");

@@ -1,7 +1,8 @@
 // ingest/keep.h — makes what is visible durable from time to time, trims the journal below it once the books balance, and lets
 // the store go of what is too old or too much.
 //
-// Invariant: a journal segment goes only when everything in it is durable in the store and its books equal the store's.
+// Invariant: a journal segment goes only when everything in it is durable with every consumer (the store; the lake, where there
+//            is one) and the journal's books of it equal theirs.
 //            The store lets go of positions only when the journal's books of them are closed (docs/FORMATS.md, trimmed): first
 //            `trimmed`, then the store's watermark, then rows and segments. Killed anywhere, the books balance.
 // Threads:   run() in a thread of its own.
@@ -17,6 +18,14 @@
 
 namespace waybill::ingest {
 
+// Who else takes custody of what the journal holds, and has to have it before it goes from journal or store.
+struct Consumer {
+  std::string name;
+  std::function<uint64_t()> durable;  // it has everything below
+  std::function<std::optional<store::Sum>(uint64_t from, uint64_t to)>
+      sum;  // its books; nothing where it has none of these
+};
+
 struct KeepOptions {
   std::string trimmed_path;  // the data folder's `trimmed`
   std::chrono::milliseconds flush_every{60'000};  // a start after a crash has to put again at most so much time
@@ -25,6 +34,7 @@ struct KeepOptions {
   std::chrono::days keep{0};  // what was received longer ago goes from journal and store; 0: nothing does by its age
   std::string store_folder{};  // measured for …
   uint64_t store_bytes_max = 0;  // beyond it the oldest goes; 0: the disk is the limit
+  std::vector<Consumer> consumers{};  // beside the store
 };
 
 class Keeper {
@@ -46,8 +56,11 @@ class Keeper {
 
  private:
   void publish();  // the watermarks, to the metrics
-  // Up to where the journal may go: a multiple of ledger_span, at most the store's durable watermark.
+  uint64_t durable() const;  // with the store and every other consumer, in whole spans of the books
+  // Up to where the journal may go: a multiple of ledger_span, at most durable().
   uint64_t trim_end(uint64_t let_go) const;
+  // Whether every consumer's books of [from, to) say what the journal's do.
+  Result<void> compare(uint64_t from, uint64_t to, const store::Sum& journal) const;
   bool is_due() const;
   Result<uint64_t> store_bytes();
   Result<uint64_t> let_go_end(uint64_t store_bytes);

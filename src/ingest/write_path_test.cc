@@ -297,6 +297,46 @@ TEST(WritePath, lets_go_of_the_oldest_when_the_store_is_above_its_budget_and_say
   EXPECT_TRUE(books->balances()) << (books->balances() ? "" : books->differences.front().what);
 }
 
+TEST(WritePath, neither_journal_nor_store_lets_go_of_what_another_consumer_does_not_have) {
+  const auto files = make_simulated_files();
+  ManualClock clock(noon);
+  Process process(*files, clock);
+  ASSERT_DONE(process.start());
+  fill(process, 0, 2 * store::ledger_span + 1000);
+  uint64_t has = store::ledger_span - 1;
+  std::optional<store::Sum> says;
+  Health health;
+  const auto metrics = make_metrics();
+  Keeper keeper(
+      process.journal(), process.store(), *files, health, clock, *metrics,
+      {.trimmed_path = folder + "/trimmed",
+       .journal_keep_bytes = 0,
+       .store_folder = folder + "/store",
+       .store_bytes_max = 1,
+       .consumers = {
+           {.name = "lake", .durable = [&] { return has; }, .sum = [&](uint64_t, uint64_t) { return says; }}}});
+  EXPECT_EQ(keeper.trim(), 0u);
+  ASSERT_DONE(keeper.let_go());  // what may be left from before
+  EXPECT_EQ(keeper.let_go().error().code, Code::overloaded);
+  EXPECT_EQ(process.store().watermarks().purged, 0u);
+  EXPECT_EQ(process.journal().begin(), 0u);
+
+  has = store::ledger_span;
+  const auto no_books = keeper.trim();
+  ASSERT_FALSE(no_books);
+  EXPECT_NE(no_books.error().message.find("lake has no books"), std::string::npos) << no_books.error().message;
+  says = store::Sum{.count = store::ledger_span, .ids = {.high = 1}};
+  EXPECT_EQ(keeper.trim().error().code, Code::corrupt);
+  EXPECT_EQ(process.journal().begin(), 0u);
+  const auto ledgers = process.store().ledgers();
+  ASSERT_TRUE(ledgers);
+  says = ledgers->front().total();
+  EXPECT_GT(*keeper.trim(), 0u);
+  EXPECT_LE(process.journal().begin(), store::ledger_span);
+  for (int looks = 0; looks < 2; ++looks) (void)keeper.let_go();
+  EXPECT_EQ(process.store().watermarks().purged, store::ledger_span);
+}
+
 TEST(Retention, goes_by_the_newest_record_of_each_ledger_and_stops_at_the_first_that_is_young) {
   constexpr uint64_t span = store::ledger_span;
   const auto ledger = [](uint64_t from, uint64_t to, std::optional<Time> newest) {
