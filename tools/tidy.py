@@ -27,10 +27,11 @@ THIRD_PARTY = {
     "systemd/": ["base"], "parquet/": ["lake/parquet"], "arrow/": ["lake/parquet"], "s2/": ["lake/parquet"],
 }
 # The operating system's own headers. Files, time and randomness are asked for in base only; sockets and signals elsewhere.
-SYSTEM = re.compile(r"(sys|netinet|arpa|linux|cxxabi|fcntl|unistd|signal|poll|pthread|errno|dirent|termios|stdlib)\b")
+SYSTEM = re.compile(r"(sys|netinet|arpa|linux|cxxabi|dlfcn|fcntl|unistd|signal|poll|pthread|errno|dirent|termios|stdlib)\b")
 ASKS_THE_SYSTEM = {
     r"(system|steady|high_resolution)_clock::now|gettimeofday|clock_gettime|\btime\(nullptr\)": "Clock of base/clock.h",
     r"\bgetenv\b": "environment_variable() of base/environment.h",
+    r"\bdl(open|sym)\b": "late() of base/late.h",
     r"\brandom_device\b|\bmt19937|\brand\(\)": "random_seed() and Random of base/random.h",
     r"\bfopen\(|\b[io]?fstream\b|(?<![\w>])::(open|creat|unlink|rename|mkdir)\(|std::filesystem": "Files of base/files.h",
 }
@@ -94,7 +95,7 @@ def rooms_are_linked_as_the_table_says(tree):
         yield f"src holds the rooms {found}, the table in tools/tidy.py {sorted(ROOMS)}"
     for room, knows in ROOMS.items():
         text = tree.files.get(f"src/{room}/CMakeLists.txt", "")
-        call = re.search(r"room\((\w+)(?: KNOWS ([\w ]+?))?(?: LINKS [^)]*)?\)", text)
+        call = re.search(r"room\((\w+)(?: KNOWS ([\w ]+?))?(?: (?:LINKS|LATE) [^)]*)?\)", text)
         if not call or call[1] != room or (call[2] or "") != knows:
             yield f"src/{room}/CMakeLists.txt: must say room({room} KNOWS {knows} …), as the table in tools/tidy.py"
 

@@ -62,6 +62,7 @@ FAULTS = [
      "// wire/json.h — JSON.\n#pragma once\n#include <simdjson.h>\n"),
     ("third_party_headers_stay_with_their_adapters", "src/base/x.cc", "#include <gtest/gtest.h>\n"),
     ("third_party_headers_stay_with_their_adapters", "src/base/x.cc", "#include <openssl/evp.h>\n"),
+    ("only_base_asks_the_system", "src/store/x.cc", "auto x = dlopen(name, RTLD_NOW);\n"),
     ("only_base_asks_the_system", "src/wire/x.cc", "auto t = std::chrono::steady_clock::now();\n"),
     ("only_base_asks_the_system", "src/app/x.cc", 'auto* v = getenv("HOME");\n'),
     ("only_base_asks_the_system", "src/serve/x.cc", "std::random_device device;\n"),
