@@ -27,6 +27,14 @@ if(WAYBILL_SANITIZE)
   endif()
 endif()
 
+# Where programs look for what they load late and for the libraries that no distribution brings: in a build tree and installed.
+# As RPATH: with RUNPATH, dlopen() would not look there where AddressSanitizer stands between it and us.
+set(LATE_FOLDER ${CMAKE_BINARY_DIR}/late)
+set(PRIVATE_LIBRARIES /usr/lib/waybill)
+set(CMAKE_BUILD_RPATH ${LATE_FOLDER})
+set(CMAKE_INSTALL_RPATH "$ORIGIN/../lib/waybill")
+add_link_options(-Wl,--disable-new-dtags)
+
 find_program(CCACHE ccache)
 if(CCACHE)
   set(CMAKE_CXX_COMPILER_LAUNCHER ${CCACHE})

@@ -11,6 +11,9 @@ from running import Waybill
 ROOT = Path(__file__).resolve().parents[2]
 LOCATION = {"order_id": 1, "deliverer_id": 1, "latitude": 41, "longitude": -8, "timestamp": "2024-01-15T09:00:00Z"}
 
+# What Debian does not have, brought along.
+LIBRARIES = {"/usr/lib/waybill/libduckdb.so", "/usr/lib/waybill/libarrow.so.2600", "/usr/lib/waybill/libparquet.so.2600"}
+
 
 def said(*command, **options):
     done = subprocess.run(list(map(str, command)), capture_output=True, text=True, timeout=1200, **options)
@@ -58,6 +61,18 @@ def test_it_depends_on_every_library_that_the_program_loads(package, laid_out):
                    for owner in owners), f"{library}: {owners} in {depends}"
 
 
+def test_the_libraries_that_it_brings_along_are_found_there_and_need_only_debians(laid_out):
+    searched = re.findall(r"R(?:UN)?PATH\s+(\S+)", said("objdump", "-p", laid_out / "usr/bin/waybill"))
+    assert searched == ["$ORIGIN/../lib/waybill"]
+    for library in LIBRARIES:
+        known = said("ldd", laid_out / library.lstrip("/"))
+        assert "not found" not in known
+        foreign = [path for path in re.findall(r"=> (/\S+)", known) if not re.match(r"(/usr)?/lib/x86_64-linux-gnu/", path)]
+        assert all(path.startswith(f"{laid_out}/usr/lib/waybill/") for path in foreign), foreign
+    copyright_file = (laid_out / "usr/share/doc/waybill/copyright").read_text()
+    assert all(library in copyright_file for library in LIBRARIES)
+
+
 def test_it_holds_what_a_service_needs_and_nothing_writable_or_foreign(package, control):
     listed = [line.split(None, 5) for line in said("dpkg-deb", "-c", ROOT / package).splitlines()]
     files = {parts[5].lstrip(".") for parts in listed if not parts[5].endswith("/")}
@@ -66,7 +81,8 @@ def test_it_holds_what_a_service_needs_and_nothing_writable_or_foreign(package, 
         "/usr/lib/sysusers.d/waybill.conf", "/usr/share/man/man1/waybill.1.gz", "/usr/share/doc/waybill/changelog.gz",
         "/usr/share/doc/waybill/copyright", "/usr/share/doc/waybill/OPERATIONS.md", "/usr/share/doc/waybill/FORMATS.md",
         "/usr/share/doc/waybill/examples/waybill.rules.yml", "/usr/share/doc/waybill/examples/prometheus.yml",
-        "/usr/share/doc/waybill/examples/waybill.json"}
+        "/usr/share/doc/waybill/examples/waybill.json", "/usr/share/doc/waybill/duckdb.LICENSE",
+        "/usr/share/doc/waybill/arrow.LICENSE", "/usr/share/doc/waybill/arrow.NOTICE", *LIBRARIES}
     for mode, owner, *_, name in listed:
         assert owner == "root/root", name
         assert mode[5] == "-" and mode[8] == "-", f"{name} is {mode}"
