@@ -2,6 +2,7 @@
 import os
 import re
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -67,6 +68,7 @@ def test_the_libraries_that_it_brings_along_are_found_there_and_need_only_debian
     for library in LIBRARIES:
         known = said("ldd", laid_out / library.lstrip("/"))
         assert "not found" not in known
+        said(sys.executable, "-c", "import ctypes, sys; ctypes.CDLL(sys.argv[1])", laid_out / library.lstrip("/"))
         foreign = [path for path in re.findall(r"=> (/\S+)", known) if not re.match(r"(/usr)?/lib/x86_64-linux-gnu/", path)]
         assert all(path.startswith(f"{laid_out}/usr/lib/waybill/") for path in foreign), foreign
     copyright_file = (laid_out / "usr/share/doc/waybill/copyright").read_text()
