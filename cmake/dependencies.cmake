@@ -42,6 +42,8 @@ pkg_check_modules(zstd REQUIRED IMPORTED_TARGET libzstd)
 find_library(CSV csv REQUIRED)
 # pugixml 1.13 (MIT): GPX in.
 find_package(pugixml REQUIRED)
+# S2 0.10 (Apache-2.0): cells of the earth; what is near each other has near numbers.
+find_library(S2 s2 REQUIRED)
 # libcurl 7.88 (curl): the HTTP client of simulate and replay; requests to webhooks.
 find_package(CURL REQUIRED)
 # CLI11 2.1 (BSD-3): flags and help. toml++ 3.3 (MIT): the configuration file.

@@ -36,7 +36,7 @@ function(room name)
   foreach(bench ${benches})
     get_filename_component(target ${bench} NAME_WE)
     add_executable(${target} EXCLUDE_FROM_ALL ${bench})
-    target_link_libraries(${target} PRIVATE ${name})
+    target_link_libraries(${target} PRIVATE ${name} ${ROOM_LINKS} ${ROOM_LATE})
   endforeach()
 
   foreach(fuzzer ${fuzzers})

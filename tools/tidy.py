@@ -24,7 +24,7 @@ THIRD_PARTY = {
     "simdjson.h": ["wire", "app", "lake/parquet"], "rapidjson/": ["wire"], "zlib.h": ["wire", "app"], "zstd.h": ["wire"],
     "openssl/": ["serve"], "pugixml.hpp": ["wire"], "csv.h": ["wire"], "curl/": ["app", "notify", "lake/s3"], "CLI/": ["app"], "toml++/": ["app"],
     "spdlog/": ["base"], "fmt/": ["base"], "prometheus/": ["base"], "isa-l": ["base"], "xxhash.h": ["base"],
-    "systemd/": ["base"], "parquet/": ["lake/parquet"], "arrow/": ["lake/parquet"], "s2/": ["lake/parquet"],
+    "systemd/": ["base"], "parquet/": ["lake/parquet"], "arrow/": ["lake/parquet"], "s2/": ["lake"],
 }
 # The operating system's own headers. Files, time and randomness are asked for in base only; sockets and signals elsewhere.
 SYSTEM = re.compile(r"(sys|netinet|arpa|linux|cxxabi|dlfcn|fcntl|unistd|signal|poll|pthread|errno|dirent|termios|stdlib)\b")
