@@ -14,7 +14,7 @@ ROOMS = {
     "ingest": "store journal wire domain base",
     "backup": "ingest store journal wire domain base",
     "notify": "store wire domain base",
-    "lake": "store journal wire domain base",
+    "lake": "ingest store journal wire domain base",
     "serve": "ingest store journal wire domain base",
     "app": "lake notify backup serve ingest store journal wire domain base",
 }

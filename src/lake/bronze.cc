@@ -1,0 +1,185 @@
+#include "lake/bronze.h"
+
+#include <algorithm>
+
+#include "base/log.h"
+#include "base/pause.h"
+#include "lake/bronze_range.h"
+
+namespace waybill::lake {
+namespace {
+
+constexpr size_t read_bytes_max = 1 << 20;
+constexpr std::chrono::milliseconds idle_wait{500};
+constexpr std::chrono::milliseconds retry_wait_first{100};
+constexpr std::chrono::milliseconds retry_wait_max{10'000};
+
+// Puts a file that no version names yet. One of that name was left by a process that died before it could commit; only the
+// role's holder writes here.
+Result<void> put_new(Objects& objects, const std::string& key, const std::string& content) {
+  const Result<void> put = objects.put(key, as_bytes(content), IfThere::conflict);
+  if (put || put.error().code != Code::conflict) return put;
+  return objects.put(key, as_bytes(content), IfThere::replace);
+}
+
+class JournalBronze final : public Bronze {
+ public:
+  JournalBronze(journal::Journal& journal, Objects& objects, Catalog& catalog, Clock& clock, Metrics& metrics,
+                BronzeOptions options)
+      : journal_(journal),
+        objects_(objects),
+        catalog_(catalog),
+        clock_(clock),
+        options_(options),
+        range_(std::make_unique<BronzeRange>()),
+        end_offset_(metrics.gauge("waybill_lake_bronze_end_offset", "offset behind the last position in the lake")),
+        lag_(metrics.gauge("waybill_lake_lag_records", "durable records that are not in the lake yet")),
+        rows_(metrics.counter("waybill_lake_bronze_rows_total", "rows written to the lake's raw tables")),
+        bytes_(metrics.counter("waybill_lake_bronze_bytes_total", "bytes of their files")),
+        files_(metrics.counter("waybill_lake_bronze_files_total", "their files")),
+        failures_(metrics.counter("waybill_lake_failures_total", "times that the lake did not take what it should")),
+        write_seconds_(metrics.histogram("waybill_lake_write_seconds", "making, putting and committing a range's files",
+                                         duration_bounds())) {}
+
+  Result<void> open() { return take_over(); }
+
+  Result<void> run(std::stop_token stop) override {
+    auto retry_wait = retry_wait_first;
+    while (true) {
+      // After stop, one more time: nothing more is accepted by then.
+      const bool last = stop.stop_requested();
+      const Result<size_t> taken = step(last ? Write::all : Write::due);
+      if (taken) {
+        retry_wait = retry_wait_first;
+        if (*taken > 0) continue;
+        if (last) return {};
+        journal_.wait_for(next_, std::min(idle_wait, until_due()), stop);
+        continue;
+      }
+      const Error& error = taken.error();
+      failures_.add();
+      log::error("the lake does not take records, the journal keeps them", {{"offset", end()}, {"why", error.message}});
+      if (error.code != Code::overloaded && error.code != Code::unavailable) return fail_in("lake", error);
+      if (last) return {};  // what is not in the lake is in the journal
+      pause(retry_wait, stop);
+      retry_wait = std::min(retry_wait * 2, retry_wait_max);
+    }
+  }
+
+  Result<size_t> step(Write write) override {
+    if (lost_) TRY(take_over());
+    TRY_LET(const journal::ReadResult read, journal_.read(next_, read_bytes_max));
+    for (size_t i = 0; i < read.records.size(); ++i) {
+      const Position position = journal_.position(read.first + i);
+      const Bytes bytes = read.records[i];
+      const bool decoded = wire::decode_record(bytes, record_).has_value();
+      const Time received_at = decoded ? wire::received_at_of(record_) : newest_received_.value_or(clock_.now());
+      if (!range_->takes(position, received_at)) TRY(put_range());
+      if (range_->empty()) begun_ = clock_.steady();
+      range_->add(position, received_at, decoded ? &record_ : nullptr, bytes);
+      newest_received_ = received_at;
+      next_ = position.offset + 1;
+      if (range_->bytes() >= options_.roll_bytes) TRY(put_range());
+    }
+    const bool all = write == Write::all && read.records.empty();
+    if (!range_->empty() && (all || until_due().count() <= 0)) TRY(put_range());
+    const uint64_t durable = journal_.durable_end();
+    lag_.set(static_cast<double>(durable - std::min(durable, end())));
+    return read.records.size();
+  }
+
+  uint64_t end() const override { return end_.load(std::memory_order_acquire); }
+
+ private:
+  // Claims the role and goes on from what the catalog has now.
+  Result<void> take_over() {
+    TRY_LET(claim_, catalog_.claim(std::string(bronze_role)));
+    const auto state = catalog_.now();
+    const auto mark = state->watermarks.find(journal_.partition());
+    begin_ = mark == state->watermarks.end() ? journal_.begin() : mark->second.begin;
+    const uint64_t end = mark == state->watermarks.end() ? begin_ : mark->second.end;
+    if (mark != state->watermarks.end()) {
+      if (auto checked = journal_.epochs().check_watermark(mark->second.epoch, end); !checked)
+        return fail(Code::conflict, "the lake does not belong to this journal: " + checked.error().message);
+      if (journal_.begin() > end)
+        return fail(Code::conflict, "the lake needs the journal from " + to_string(journal_.position(end)) +
+                                        " on but it begins at " + to_string(journal_.position(journal_.begin())) +
+                                        ": give it a new place (lake.location)");
+    }
+    range_ = std::make_unique<BronzeRange>();
+    next_ = end;
+    reached(end);
+    lost_ = false;
+    return {};
+  }
+
+  void reached(uint64_t end) {
+    end_.store(end, std::memory_order_release);
+    end_offset_.set(static_cast<double>(end));
+  }
+
+  std::chrono::milliseconds until_due() const {
+    if (range_->empty()) return idle_wait;
+    return options_.roll_every - std::chrono::duration_cast<std::chrono::milliseconds>(clock_.steady() - begun_);
+  }
+
+  Result<void> put_range() {
+    const auto begun = clock_.steady();
+    lost_ = true;  // until it is known to have happened
+    TRY_LET(std::vector<BronzeRange::File> files, range_->take_files(0));
+    Change change{.role = std::string(bronze_role),
+                  .claim = claim_,
+                  .what = "bronze",
+                  .watermarks = {{range_->from().partition,
+                                  {.epoch = range_->from().epoch, .begin = begin_, .end = range_->to()}}},
+                  .ledgers = range_->ledgers()};
+    for (const BronzeRange::File& file : files) {
+      TRY(put_new(objects_, file.entry.key, file.content));
+      change.add.push_back(file.entry);
+    }
+    TRY(catalog_.commit(std::move(change)));
+    lost_ = false;
+    reached(range_->to());
+    for (const BronzeRange::File& file : files) {
+      rows_.add(file.entry.rows);
+      bytes_.add(file.entry.bytes);
+    }
+    files_.add(files.size());
+    write_seconds_.observe(std::chrono::duration<double>(clock_.steady() - begun).count());
+    range_ = std::make_unique<BronzeRange>();
+    return {};
+  }
+
+  journal::Journal& journal_;
+  Objects& objects_;
+  Catalog& catalog_;
+  Clock& clock_;
+  const BronzeOptions options_;
+  uint64_t claim_ = 0;
+  uint64_t begin_ = 0;  // the lake's first position
+  uint64_t next_ = 0;  // to be read
+  bool lost_ = false;  // what is collected is of no use: begin again from the catalog
+  std::unique_ptr<BronzeRange> range_;
+  std::chrono::steady_clock::time_point begun_;
+  std::optional<Time> newest_received_;
+  wire::Record record_;
+  std::atomic<uint64_t> end_{0};
+  Gauge& end_offset_;
+  Gauge& lag_;
+  Counter& rows_;
+  Counter& bytes_;
+  Counter& files_;
+  Counter& failures_;
+  Histogram& write_seconds_;
+};
+
+}  // namespace
+
+Result<std::unique_ptr<Bronze>> open_bronze(journal::Journal& journal, Objects& objects, Catalog& catalog, Clock& clock,
+                                            Metrics& metrics, BronzeOptions options) {
+  auto bronze = std::make_unique<JournalBronze>(journal, objects, catalog, clock, metrics, options);
+  TRY(bronze->open());
+  return bronze;
+}
+
+}  // namespace waybill::lake

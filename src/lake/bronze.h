@@ -1,0 +1,44 @@
+// lake/bronze.h — carries records from the journal into the lake's raw tables, from the lake's own watermark on.
+//
+// Order:    positions in order; a range of them becomes one file a table and one commit of the catalog, with its books.
+// Delivery: end() is what the catalog has, durable; each position is in exactly one range, whatever is killed in between.
+// Failure:  unavailable and overloaded are tried again for ever, from the catalog's watermark on (so what may have happened is
+//           looked up, never guessed); conflict (another process took the role over) and corrupt end run().
+// Threads:  run() in a thread of its own, the others from any.
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <memory>
+#include <stop_token>
+
+#include "base/metrics.h"
+#include "journal/journal.h"
+#include "lake/catalog.h"
+#include "lake/layout.h"
+
+namespace waybill::lake {
+
+inline constexpr std::string_view bronze_role = "bronze";
+
+struct BronzeOptions {
+  std::chrono::milliseconds roll_every{60'000};  // a location is in the lake at most about so long after it came
+  uint64_t roll_bytes = 64 << 20;  // of records: more becomes a file earlier
+};
+
+class Bronze {
+ public:
+  virtual ~Bronze() = default;
+  // Until stop is asked for, and then until everything durable in the journal is in the lake.
+  virtual Result<void> run(std::stop_token stop) = 0;
+  // Takes what is there, some of it: how many records. Writes what is due; with Write::all also what is not due yet.
+  enum class Write { due, all };
+  virtual Result<size_t> step(Write write) = 0;
+  virtual uint64_t end() const = 0;  // the lake has custody of everything below
+};
+
+// Claims the role. conflict: the lake follows another journal, or needs what this one has trimmed.
+Result<std::unique_ptr<Bronze>> open_bronze(journal::Journal& journal, Objects& objects, Catalog& catalog, Clock& clock,
+                                            Metrics& metrics, BronzeOptions options = {});
+
+}  // namespace waybill::lake

@@ -1,0 +1,282 @@
+#include "lake/bronze.h"
+
+#include <gtest/gtest.h>
+
+#include <set>
+
+#include "base/log.h"
+#include "base/random.h"
+#include "base/simulated_files.h"
+#include "lake/books.h"
+#include "lake/bronze_rows.h"
+#include "lake/catalog_text.h"
+#include "lake/simulated_objects.h"
+#include "wire/record.h"
+
+namespace waybill::lake {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr Time noon = std::chrono::sys_days(2026y / 11 / 29) + 12h;
+
+Location location_number(uint64_t number, Time received_at) {
+  Location location;
+  location.deliverer = DelivererId("d" + std::to_string(number % 7));
+  location.order = OrderId("o" + std::to_string(number % 11));
+  location.fix_time = received_at - std::chrono::seconds(number % 3) - (number % 5 == 0 ? 24h : 0h);
+  location.received_at = received_at;
+  location.latitude = 41.1 + static_cast<double>(number) * 1e-6;
+  location.longitude = -8;
+  return location;
+}
+
+#define ASSERT_DONE(...)                       \
+  do {                                         \
+    const auto done = (__VA_ARGS__);           \
+    ASSERT_TRUE(done) << done.error().message; \
+  } while (false)
+
+// A journal and a lake; the lake's process is started and killed as often as wanted.
+class BronzeTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    auto opened = journal::open_journal({.folder = "journal"}, *files, clock, *metrics);
+    ASSERT_TRUE(opened) << opened.error().message;
+    journal = *std::move(opened);
+  }
+
+  void append(const wire::Record& record) {
+    journal::Records records;
+    wire::encode_record(record, records.bytes);
+    records.ends.push_back(records.bytes.size());
+    ASSERT_DONE(journal->append(records));
+    ASSERT_DONE(journal->commit());
+  }
+  void append_locations(uint64_t count) {
+    for (uint64_t i = 0; i < count; ++i) append(location_number(journal->durable_end(), clock.now()));
+  }
+
+  Result<std::unique_ptr<Bronze>> open_bronze_of(BronzeOptions options = {}) {
+    TRY_LET(auto catalog, open_catalog(objects, clock));
+    catalogs.push_back(std::move(catalog));  // each process has its own
+    return open_bronze(*journal, objects, *catalogs.back(), clock, *metrics, options);
+  }
+  std::unique_ptr<Bronze> start(BronzeOptions options = {}) {
+    auto bronze = open_bronze_of(options);
+    EXPECT_TRUE(bronze) << bronze.error().message;
+    return *std::move(bronze);
+  }
+  static Result<void> take_all(Bronze& bronze) {
+    while (true) {
+      TRY_LET(const size_t taken, bronze.step(Bronze::Write::all));
+      if (taken == 0) return {};
+    }
+  }
+  std::shared_ptr<const Snapshot> lake() {
+    auto opened = open_catalog(objects, clock);
+    EXPECT_TRUE(opened) << opened.error().message;
+    return (*opened)->now();
+  }
+  std::vector<const DataFile*> files_of(BronzeTable table) {
+    kept = lake();
+    return kept->of_table(table_name(table));
+  }
+  void expect_books_balance() {
+    const auto state = lake();
+    const auto balanced =
+        balance(*state, {.partition = 0,
+                         .read = [&](uint64_t offset, size_t bytes) { return journal->read(offset, bytes); },
+                         .journal_begin = journal->begin(),
+                         .journal_end = journal->durable_end(),
+                         .store = {}});
+    ASSERT_TRUE(balanced) << balanced.error().message;
+    for (const auto& difference : balanced->differences)
+      ADD_FAILURE() << difference.from << " … " << difference.to << ": " << difference.what;
+    for (const auto& difference : reread(*state, objects))
+      ADD_FAILURE() << difference.from << " … " << difference.to << ": " << difference.what;
+  }
+  // The offsets of all locations in the current files.
+  std::multiset<uint64_t> offsets() {
+    std::multiset<uint64_t> found;
+    for (const DataFile* file : files_of(BronzeTable::deliverer_location))
+      EXPECT_TRUE(read_locations(as_bytes(*objects.get(file->key)),
+                                 [&](const Position& position, const Location&) { found.insert(position.offset); }));
+    return found;
+  }
+
+  std::unique_ptr<SimulatedFiles> files = make_simulated_files();
+  ManualClock clock{noon};
+  std::unique_ptr<Metrics> metrics = make_metrics();
+  std::unique_ptr<journal::Journal> journal;
+  SimulatedObjects objects;
+  std::vector<std::unique_ptr<Catalog>> catalogs;
+  std::shared_ptr<const Snapshot> kept;
+};
+
+TEST_F(BronzeTest, every_record_is_in_its_table_and_in_the_books) {
+  append_locations(20);
+  append(OrderCommand{.order = OrderId("o1"), .received_at = noon});
+  append(wire::Quarantined{.source = "locations", .reason = "no latitude", .raw = "{}", .received_at = noon});
+  append(Grant{.id = "t", .subject = "s", .at = noon, .by = "x"});
+  journal::Records unreadable;
+  unreadable.bytes = "\xff what is this";
+  unreadable.ends = {unreadable.bytes.size()};
+  ASSERT_DONE(journal->append(unreadable));
+  ASSERT_DONE(journal->commit());
+  const auto bronze = start();
+  ASSERT_DONE(take_all(*bronze));
+  EXPECT_EQ(bronze->end(), 24u);
+  expect_books_balance();
+  const auto state = lake();
+  EXPECT_EQ(state->watermarks.at(0), (Watermark{.epoch = 1, .begin = 0, .end = 24}));
+  const Ledger& ledger = state->ledgers.at({0, 0});
+  EXPECT_EQ(ledger.by_kind[static_cast<size_t>(Kind::location)].count, 20u);
+  EXPECT_EQ(ledger.by_kind[static_cast<size_t>(Kind::command)].count, 1u);
+  EXPECT_EQ(ledger.by_kind[static_cast<size_t>(Kind::quarantined)].count, 2u);
+  EXPECT_EQ(ledger.by_kind[static_cast<size_t>(Kind::other)].count, 1u);
+  EXPECT_EQ(offsets().size(), 20u);
+  const auto quarantine = files_of(BronzeTable::quarantine);
+  ASSERT_EQ(quarantine.size(), 1u);
+  std::vector<std::string> raw;
+  ASSERT_DONE(read_quarantine(
+      as_bytes(*objects.get(quarantine[0]->key)),
+      [&](const Position&, const EventId&, const wire::Quarantined& item) { raw.push_back(item.raw); }));
+  EXPECT_EQ(raw, (std::vector<std::string>{"{}", "\xff what is this"}));
+}
+
+TEST_F(BronzeTest, a_file_is_of_one_hour_and_says_which_fix_dates_are_in_it) {
+  append_locations(10);
+  clock.advance(1h);
+  append_locations(10);
+  const auto bronze = start();
+  ASSERT_DONE(take_all(*bronze));
+  const auto found = files_of(BronzeTable::deliverer_location);
+  ASSERT_EQ(found.size(), 2u);
+  EXPECT_EQ(found[0]->key,
+            "raw/internal/deliverer_data/deliverer_location/date=2026-11-29/hour=12/part-1-0-0-10-g0.parquet");
+  EXPECT_EQ(found[0]->hour, 12);
+  EXPECT_EQ(found[1]->hour, 13);
+  EXPECT_EQ(found[1]->dates, (std::vector<std::string>{"2026-11-28", "2026-11-29"}));
+  expect_books_balance();
+}
+
+TEST_F(BronzeTest, threads_that_stamp_out_of_order_do_not_cut_a_file_each_time) {
+  clock.advance(1h);
+  for (uint64_t i = 0; i < 20; ++i) append(location_number(i, clock.now() - (i % 2 == 0 ? 300us : 0us)));
+  ASSERT_DONE(take_all(*start()));
+  EXPECT_EQ(files_of(BronzeTable::deliverer_location).size(), 2u);
+  expect_books_balance();
+}
+
+TEST_F(BronzeTest, it_writes_when_the_time_is_over_or_the_bytes_are_there) {
+  const auto bronze = start({.roll_every = 60s, .roll_bytes = 2000});
+  append_locations(3);
+  EXPECT_EQ(bronze->step(Bronze::Write::due), 3u);
+  clock.advance(59s);
+  EXPECT_EQ(bronze->step(Bronze::Write::due), 0u);
+  EXPECT_EQ(bronze->end(), 0u);
+  clock.advance(1s);
+  EXPECT_EQ(bronze->step(Bronze::Write::due), 0u);
+  EXPECT_EQ(bronze->end(), 3u);
+  append_locations(100);
+  EXPECT_EQ(bronze->step(Bronze::Write::due), 100u);
+  EXPECT_GT(bronze->end(), 3u);
+  EXPECT_LT(bronze->end(), 103u);
+  EXPECT_EQ(lake()->watermarks.at(0).end, bronze->end());
+}
+
+TEST_F(BronzeTest, whatever_fails_each_position_is_in_the_lake_once) {
+  for (const Lost lost : {Lost::operation, Lost::answer}) {
+    for (uint64_t n = 1;; ++n) {
+      SCOPED_TRACE("change " + std::to_string(n));
+      objects.fail_at(0, lost);
+      append_locations(30);
+      append(OrderCommand{.order = OrderId("o1"), .received_at = clock.now()});
+      objects.fail_at(n, lost);
+      bool dies = false;
+      if (const auto bronze = open_bronze_of(); bronze) {
+        dies = !take_all(**bronze);
+        // It goes on by itself …
+        if (dies && n % 2 == 0) ASSERT_DONE(take_all(**bronze));
+      }
+      const bool failed = objects.has_failed();
+      objects.fail_at(0, lost);
+      // … or another process does.
+      ASSERT_DONE(take_all(*start()));
+      EXPECT_EQ(lake()->watermarks.at(0).end, journal->durable_end());
+      const auto found = offsets();
+      EXPECT_EQ(found.size(), std::set<uint64_t>(found.begin(), found.end()).size());
+      expect_books_balance();
+      if (!failed) break;
+    }
+  }
+}
+
+TEST_F(BronzeTest, a_writer_that_was_thought_dead_changes_nothing) {
+  const auto zombie = start();
+  append_locations(10);
+  ASSERT_TRUE(zombie->step(Bronze::Write::due));
+  const auto heir = start();
+  ASSERT_DONE(take_all(*heir));
+  const auto version = lake()->version;
+  clock.advance(1h);
+  const auto late = zombie->step(Bronze::Write::all);
+  ASSERT_FALSE(late);
+  EXPECT_EQ(late.error().code, Code::conflict);
+  EXPECT_EQ(lake()->version, version);
+  expect_books_balance();
+}
+
+TEST_F(BronzeTest, a_lake_that_needs_what_the_journal_has_trimmed_is_refused) {
+  append_locations(5);
+  ASSERT_DONE(take_all(*start()));
+  journal = *journal::open_journal({.folder = "other", .segment_bytes = 4096}, *files, clock, *metrics);
+  append_locations(300);
+  ASSERT_DONE(journal->trim(300));
+  ASSERT_GT(journal->begin(), 5u);
+  const auto refused = open_bronze_of();
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, Code::conflict);
+  EXPECT_NE(refused.error().message.find("1-0-5"), std::string::npos) << refused.error().message;
+}
+
+TEST_F(BronzeTest, a_lake_switched_on_later_begins_where_the_journal_begins) {
+  journal = *journal::open_journal({.folder = "other", .segment_bytes = 4096}, *files, clock, *metrics);
+  append_locations(300);
+  ASSERT_DONE(journal->trim(300));
+  const uint64_t begin = journal->begin();
+  ASSERT_GT(begin, 0u);
+  ASSERT_DONE(take_all(*start()));
+  EXPECT_EQ(lake()->watermarks.at(0), (Watermark{.epoch = 1, .begin = begin, .end = 300}));
+  expect_books_balance();
+}
+
+TEST_F(BronzeTest, a_flipped_bit_in_a_file_is_found) {
+  append_locations(10);
+  ASSERT_DONE(take_all(*start()));
+  const std::string key = files_of(BronzeTable::deliverer_location).at(0)->key;
+  objects.flip_bit(key, objects.get(key)->size() / 2);
+  const auto differences = reread(*lake(), objects);
+  ASSERT_EQ(differences.size(), 1u);
+  EXPECT_NE(differences[0].what.find(key), std::string::npos);
+}
+
+TEST_F(BronzeTest, books_that_differ_are_told_with_both_sides) {
+  append_locations(10);
+  ASSERT_DONE(take_all(*start()));
+  Snapshot wrong = *lake();
+  wrong.ledgers.begin()->second.by_kind[0].ids.low ^= 1;
+  const auto balanced =
+      balance(wrong, {.partition = 0,
+                      .read = [&](uint64_t offset, size_t bytes) { return journal->read(offset, bytes); },
+                      .journal_begin = 0,
+                      .journal_end = 10,
+                      .store = {}});
+  ASSERT_TRUE(balanced);
+  ASSERT_EQ(balanced->differences.size(), 2u) << "the journal's records, and the files' rows";
+  EXPECT_NE(balanced->differences[0].what.find("journal: 10 records"), std::string::npos);
+}
+
+}  // namespace
+}  // namespace waybill::lake
