@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "base/pause.h"
 #include "lake/bronze_range.h"
+#include "lake/compact.h"
 
 namespace waybill::lake {
 namespace {
@@ -13,14 +14,6 @@ constexpr size_t read_bytes_max = 1 << 20;
 constexpr std::chrono::milliseconds idle_wait{500};
 constexpr std::chrono::milliseconds retry_wait_first{100};
 constexpr std::chrono::milliseconds retry_wait_max{10'000};
-
-// Puts a file that no version names yet. One of that name was left by a process that died before it could commit; only the
-// role's holder writes here.
-Result<void> put_new(Objects& objects, const std::string& key, const std::string& content) {
-  const Result<void> put = objects.put(key, as_bytes(content), IfThere::conflict);
-  if (put || put.error().code != Code::conflict) return put;
-  return objects.put(key, as_bytes(content), IfThere::replace);
-}
 
 class JournalBronze final : public Bronze {
  public:
@@ -53,6 +46,8 @@ class JournalBronze final : public Bronze {
         retry_wait = retry_wait_first;
         if (*taken > 0) continue;
         if (last) return {};
+        if (const auto tidied = compact_when_time(); !tidied)
+          log::warning("the lake's files are not put together", {{"why", tidied.error().message}});
         journal_.wait_for(next_, std::min(idle_wait, until_due()), stop);
         continue;
       }
@@ -88,6 +83,19 @@ class JournalBronze final : public Bronze {
     return read.records.size();
   }
 
+  Result<bool> compact_next() override {
+    if (lost_) TRY(take_over());
+    const auto state = catalog_.now();
+    // Also what is collected now may be of an hour that is over.
+    const IngestHour open = range_->empty() ? ingest_hour(clock_.now()) : range_->hour();
+    const auto files = next_to_compact(*state, open, options_.compact);
+    if (files.empty()) return false;
+    lost_ = true;  // a commit of which nothing is known: what is collected is read again
+    TRY(compact(objects_, catalog_, claim_, files));
+    lost_ = false;
+    return true;
+  }
+
   uint64_t end() const override { return end_.load(std::memory_order_acquire); }
 
  private:
@@ -113,6 +121,13 @@ class JournalBronze final : public Bronze {
     return {};
   }
 
+  Result<void> compact_when_time() {
+    if (clock_.steady() - compacted_ < options_.compact_every) return {};
+    TRY_LET(const bool more, compact_next());
+    if (!more) compacted_ = clock_.steady();
+    return {};
+  }
+
   void reached(uint64_t end) {
     end_.store(end, std::memory_order_release);
     end_offset_.set(static_cast<double>(end));
@@ -134,7 +149,7 @@ class JournalBronze final : public Bronze {
                                   {.epoch = range_->from().epoch, .begin = begin_, .end = range_->to()}}},
                   .ledgers = range_->ledgers()};
     for (const BronzeRange::File& file : files) {
-      TRY(put_new(objects_, file.entry.key, file.content));
+      TRY(put_unnamed(objects_, file.entry.key, as_bytes(file.content)));
       change.add.push_back(file.entry);
     }
     TRY(catalog_.commit(std::move(change)));
@@ -161,6 +176,7 @@ class JournalBronze final : public Bronze {
   bool lost_ = false;  // what is collected is of no use: begin again from the catalog
   std::unique_ptr<BronzeRange> range_;
   std::chrono::steady_clock::time_point begun_;
+  std::chrono::steady_clock::time_point compacted_;  // looked at, with nothing left to do
   std::optional<Time> newest_received_;
   wire::Record record_;
   std::atomic<uint64_t> end_{0};

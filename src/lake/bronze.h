@@ -15,7 +15,7 @@
 #include "base/metrics.h"
 #include "journal/journal.h"
 #include "lake/catalog.h"
-#include "lake/layout.h"
+#include "lake/compact.h"
 
 namespace waybill::lake {
 
@@ -24,6 +24,8 @@ inline constexpr std::string_view bronze_role = "bronze";
 struct BronzeOptions {
   std::chrono::milliseconds roll_every{60'000};  // a location is in the lake at most about so long after it came
   uint64_t roll_bytes = 64 << 20;  // of records: more becomes a file earlier
+  std::chrono::milliseconds compact_every{60'000};
+  CompactOptions compact{};
 };
 
 class Bronze {
@@ -34,6 +36,8 @@ class Bronze {
   // Takes what is there, some of it: how many records. Writes what is due; with Write::all also what is not due yet.
   enum class Write { due, all };
   virtual Result<size_t> step(Write write) = 0;
+  // Makes files of an hour that is over one: false where there is nothing to do. run() does so by itself.
+  virtual Result<bool> compact_next() = 0;
   virtual uint64_t end() const = 0;  // the lake has custody of everything below
 };
 

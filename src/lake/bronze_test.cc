@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <set>
 
 #include "base/log.h"
@@ -80,7 +81,9 @@ class BronzeTest : public testing::Test {
   }
   std::vector<const DataFile*> files_of(BronzeTable table) {
     kept = lake();
-    return kept->of_table(table_name(table));
+    auto found = kept->of_table(table_name(table));
+    std::ranges::sort(found, {}, [](const DataFile* file) { return file->from->offset; });
+    return found;
   }
   void expect_books_balance() {
     const auto state = lake();
@@ -211,6 +214,68 @@ TEST_F(BronzeTest, whatever_fails_each_position_is_in_the_lake_once) {
       if (!failed) break;
     }
   }
+}
+
+TEST_F(BronzeTest, the_files_of_an_hour_that_is_over_become_one_whatever_fails) {
+  for (const Lost lost : {Lost::operation, Lost::answer}) {
+    for (uint64_t n = 1;; ++n) {
+      SCOPED_TRACE("change " + std::to_string(n));
+      clock.advance(1h);
+      const auto bronze = start();
+      for (int i = 0; i < 3; ++i) {
+        append_locations(5);
+        append(OrderCommand{.order = OrderId("o1"), .received_at = clock.now()});
+        ASSERT_DONE(take_all(*bronze));
+      }
+      EXPECT_EQ(bronze->compact_next(), false) << "the hour is not over";
+      const size_t closed = files_of(BronzeTable::deliverer_location).size() - 3;
+      const uint64_t changed = files_of(BronzeTable::deliverer_location).back()->changed;
+      clock.advance(1h);
+      objects.fail_at(n, lost);
+      const auto first = bronze->compact_next();
+      const bool failed = objects.has_failed();
+      objects.fail_at(0, lost);
+      const auto heir = n % 2 == 0 ? start() : nullptr;
+      while (*(heir ? *heir : *bronze).compact_next()) {
+      }
+      ASSERT_EQ(files_of(BronzeTable::deliverer_location).size(), closed + 1);
+      EXPECT_EQ(files_of(BronzeTable::deliverer_location).back()->changed, changed)
+          << "a model has nothing new to read in it";
+      EXPECT_EQ(files_of(BronzeTable::order_command).size(), closed + 1);
+      expect_books_balance();
+      if (!failed) {
+        EXPECT_EQ(first, true);
+        break;
+      }
+    }
+  }
+}
+
+TEST_F(BronzeTest, files_become_one_only_up_to_so_many_rows) {
+  const auto bronze = start({.compact = {.rows_max = 10}});
+  for (int i = 0; i < 5; ++i) {
+    append_locations(4);
+    ASSERT_DONE(take_all(*bronze));
+  }
+  clock.advance(1h);
+  while (*bronze->compact_next()) {
+  }
+  std::vector<uint64_t> rows;
+  for (const DataFile* file : files_of(BronzeTable::deliverer_location)) rows.push_back(file->rows);
+  EXPECT_EQ(rows, (std::vector<uint64_t>{8, 8, 4}));
+  expect_books_balance();
+}
+
+TEST_F(BronzeTest, a_damaged_file_is_not_put_together_with_others) {
+  const auto bronze = start();
+  for (int i = 0; i < 2; ++i) {
+    append_locations(4);
+    ASSERT_DONE(take_all(*bronze));
+  }
+  clock.advance(1h);
+  objects.flip_bit(files_of(BronzeTable::deliverer_location).at(1)->key, 100);
+  EXPECT_EQ(bronze->compact_next().error().code, Code::corrupt);
+  EXPECT_EQ(files_of(BronzeTable::deliverer_location).size(), 2u);
 }
 
 TEST_F(BronzeTest, a_writer_that_was_thought_dead_changes_nothing) {

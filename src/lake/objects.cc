@@ -4,6 +4,12 @@
 
 namespace waybill::lake {
 
+Result<void> put_unnamed(Objects& objects, const std::string& key, Bytes content) {
+  const Result<void> put = objects.put(key, content, IfThere::conflict);
+  if (put || put.error().code != Code::conflict) return put;
+  return objects.put(key, content, IfThere::replace);
+}
+
 bool is_key(std::string_view key) {
   if (key.empty() || key.size() > key_bytes_max) return false;
   size_t begin = 0;

@@ -49,6 +49,10 @@ class Objects {
   virtual std::string url() const = 0;
 };
 
+// A file that no version of the catalog names yet. One of that name was left by a process that died before it could commit:
+// only the holder of a role writes where it writes.
+Result<void> put_unnamed(Objects& objects, const std::string& key, Bytes content);
+
 // Whether the text may name an object.
 bool is_key(std::string_view key);
 
