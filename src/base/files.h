@@ -54,6 +54,8 @@ class Files {
   virtual ~Files() = default;
   virtual Result<std::unique_ptr<File>> open(const std::string& path, OpenMode mode) = 0;
   virtual Result<void> rename(const std::string& from, const std::string& to) = 0;  // replaces `to`
+  // Of several at the same time, in any process, one is first. conflict where `to` is there: both stay as they are.
+  virtual Result<void> rename_new(const std::string& from, const std::string& to) = 0;
   virtual Result<void> remove(const std::string& path) = 0;  // a file or an empty folder
   virtual Result<void> make_folder(const std::string& path) = 0;  // parents too; fine when there
   virtual Result<void> sync_folder(const std::string& path) = 0;

@@ -295,19 +295,11 @@ class MemoryFiles final : public SimulatedFiles {
     return std::make_unique<OneFile>(disk_, std::move(node), path, mode);
   }
 
-  Result<void> rename(const std::string& given_from, const std::string& given_to) override {
-    const std::string from = clean(given_from);
-    const std::string to = clean(given_to);
-    std::lock_guard lock(disk_.mutex);
-    TRY(disk_.faults.meet("rename", from));
-    const NodePointer node = find(from);
-    if (!node || !is_folder(parent_of(to)))
-      return fail(Code::not_found, "rename " + from + " to " + to + ": No such file or directory");
-    const NodePointer target = find(to);
-    if (target && (target->folder != node->folder || (target->folder && has_children(to))))
-      return fail(Code::conflict, "rename " + from + " to " + to + ": target is in the way");
-    if (from != to) change({.kind = NameChange::Kind::rename, .path = from, .to = to, .node = node});
-    return {};
+  Result<void> rename(const std::string& from, const std::string& to) override {
+    return rename_where(from, to, Replace::yes);
+  }
+  Result<void> rename_new(const std::string& from, const std::string& to) override {
+    return rename_where(from, to, Replace::no);
   }
 
   Result<void> remove(const std::string& given) override {
@@ -439,6 +431,21 @@ class MemoryFiles final : public SimulatedFiles {
   bool has_children(const std::string& path) const {
     const auto it = disk_.names.lower_bound(path + "/");
     return it != disk_.names.end() && it->first.starts_with(path + "/");
+  }
+  enum class Replace { yes, no };
+  Result<void> rename_where(const std::string& given_from, const std::string& given_to, Replace replace) {
+    const std::string from = clean(given_from);
+    const std::string to = clean(given_to);
+    std::lock_guard lock(disk_.mutex);
+    TRY(disk_.faults.meet("rename", from));
+    const NodePointer node = find(from);
+    if (!node || !is_folder(parent_of(to)))
+      return fail(Code::not_found, "rename " + from + " to " + to + ": No such file or directory");
+    const NodePointer target = find(to);
+    if (target && (replace == Replace::no || target->folder != node->folder || (target->folder && has_children(to))))
+      return fail(Code::conflict, "rename " + from + " to " + to + ": target is in the way");
+    if (from != to) change({.kind = NameChange::Kind::rename, .path = from, .to = to, .node = node});
+    return {};
   }
   static FileInfo about(const std::string& path, Node& node) {
     std::lock_guard lock(node.mutex);
