@@ -24,7 +24,13 @@ TEST(Objects, a_key_has_no_empty_part_and_climbs_nowhere) {
   EXPECT_TRUE(is_key("raw/date=2026-11-29/part-1.parquet"));
   for (const char* wrong : {"", "/", "a/", "/a", "a//b", ".", "a/../b", "a/./b", "a b", "a\\b", "caf\xc3\xa9"})
     EXPECT_FALSE(is_key(wrong)) << wrong;
-  EXPECT_FALSE(is_key(std::string(key_bytes_max + 1, 'a')));
+  const std::string longest_part(key_part_bytes_max, 'a');
+  EXPECT_TRUE(is_key(longest_part));
+  EXPECT_FALSE(is_key(longest_part + "a"));
+  std::string longest = longest_part + "/" + longest_part + "/" + longest_part + "/";
+  longest += std::string(key_bytes_max - longest.size(), 'a');
+  EXPECT_TRUE(is_key(longest));
+  EXPECT_FALSE(is_key(longest + "a"));
 }
 
 }  // namespace

@@ -16,7 +16,7 @@ bool is_key(std::string_view key) {
   while (begin <= key.size()) {
     const size_t end = std::min(key.find('/', begin), key.size());
     const std::string_view part = key.substr(begin, end - begin);
-    if (part.empty() || part == "." || part == "..") return false;
+    if (part.empty() || part.size() > key_part_bytes_max || part == "." || part == "..") return false;
     begin = end + 1;
   }
   for (const char c : key)

@@ -1,6 +1,7 @@
 // lake/objects.h — where the lake's files are: named objects, each written whole, in a folder or in an S3 bucket.
 //
-// Names:    keys of printable ASCII with '/' between their parts, without an empty part, "." or ".."; at most key_bytes_max.
+// Names:    keys of printable ASCII with '/' between their parts, without an empty part, "." or ".."; at most key_bytes_max,
+//           a part at most key_part_bytes_max.
 //           A key is never the folder of another.
 // Delivery: an object is there, whole and durable, when put() has returned; nobody ever sees a part of one. After a put() that
 //           said unavailable it may be there or not, at once or a little later: whoever must know asks for it and compares.
@@ -23,6 +24,7 @@
 namespace waybill::lake {
 
 inline constexpr size_t key_bytes_max = 900;
+inline constexpr size_t key_part_bytes_max = 255;  // what a file may be called
 
 enum class IfThere { replace, conflict };
 
