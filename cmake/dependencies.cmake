@@ -30,7 +30,7 @@ find_package(fmt REQUIRED)
 pkg_check_modules(systemd REQUIRED IMPORTED_TARGET libsystemd)
 # prometheus-cpp 1.0 (MIT): counters, histograms, text format. Only its core: our own server answers /metrics.
 find_package(prometheus-cpp REQUIRED)
-# OpenSSL 3.0 (Apache-2.0): TLS on the server's sockets, keys of tokens. libjwt 1.10 (MPL-2.0): JSON Web Tokens, made and checked.
+# OpenSSL 3.0 (Apache-2.0): TLS on the server's sockets, keys of tokens, SHA-256 of what S3 gets. libjwt 1.10 (MPL-2.0): JSON Web Tokens, made and checked.
 pkg_check_modules(libjwt REQUIRED IMPORTED_TARGET libjwt)
 find_package(OpenSSL 3.0 REQUIRED)
 # libsodium 1.0.18 (ISC): argon2id for passwords, random secrets, base64url, signatures of webhooks.
@@ -40,11 +40,11 @@ find_package(ZLIB REQUIRED)
 pkg_check_modules(zstd REQUIRED IMPORTED_TARGET libzstd)
 # libcsv 3.0 (LGPL-2.1, linked dynamically): RFC 4180 with quotes and line breaks inside fields.
 find_library(CSV csv REQUIRED)
-# pugixml 1.13 (MIT): GPX in.
+# pugixml 1.13 (MIT): GPX in, the answers of S3.
 find_package(pugixml REQUIRED)
 # S2 0.10 (Apache-2.0): cells of the earth; what is near each other has near numbers.
 find_library(S2 s2 REQUIRED)
-# libcurl 7.88 (curl): the HTTP client of simulate and replay; requests to webhooks.
+# libcurl 7.88 (curl): the HTTP client of simulate and replay; requests to webhooks and, signed by it, to S3.
 find_package(CURL REQUIRED)
 # CLI11 2.1 (BSD-3): flags and help. toml++ 3.3 (MIT): the configuration file.
 find_package(CLI11 REQUIRED)
