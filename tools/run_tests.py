@@ -24,6 +24,7 @@ import clang_tidy
 import races
 import tidy
 import pinned_venv
+import services
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 LIVE = ["e2e"]  # the suites of tests/ that also meet the release build
@@ -234,7 +235,14 @@ def live_outcome(folder):
     return pytest_outcome(folder, **variables)
 
 
+def s3_outcome(program, server):
+    """The tests of a program that want a real S3 server, with one of its own; that it has none is a failure."""
+    with services.running(server) as environment:
+        return gtest_outcome([program, "--gtest_filter=*LiveS3*"], **environment)
+
+
 def run_live(tally):
+    tally.suite("lake, versitygw", lambda: s3_outcome(ROOT / "build" / "dev" / "src" / "lake" / "lake_tests", "versitygw"))
     for name in LIVE + LIVE_ONLY:
         tally.suite(f"{name}, release", lambda: live_outcome(ROOT / "tests" / name))
 
@@ -243,6 +251,7 @@ def run_soak(tally, minutes):
     tally.suites(race_suites(ROOT / "build" / "tsan"), os.cpu_count())
     tally.suites([(f"fuzz {path.stem}", lambda path=path: fuzz_outcome(path, minutes))
                   for path in sorted((ROOT / "src").rglob("*_fuzz.cc"))], os.cpu_count())
+    tally.suite("lake, minio", lambda: s3_outcome(ROOT / "build" / "soak" / "src" / "lake" / "lake_tests", "minio"))
     tally.suite("a year", lambda: gtest_outcome(
         [ROOT / "build" / "soak" / "src" / "ingest" / "ingest_tests", "--gtest_filter=Year.*"], YEAR_S_MAX, **YEAR))
     tally.suite("crash", lambda: pytest_outcome(ROOT / "tests" / "crash", seconds_max=minutes * 600 + 3600,
