@@ -278,10 +278,38 @@ std::vector<Setting> notify_settings() {
   };
 }
 
+Setting lake_location_setting() {
+  Setting setting = text("lake.location", "--lake-location", &Config::lake_location, "a folder or s3://BUCKET/PREFIX",
+                         "where the lake's files are; `lake` of the data folder where it is not given");
+  setting.set = [](Config& config, const std::string& value) {
+    const bool is_folder = value.find("://") == std::string::npos;
+    if (!is_folder && (!value.starts_with("s3://") || value.size() == std::string("s3://").size())) return false;
+    config.lake_location = value;
+    return true;
+  };
+  return setting;
+}
+
+std::vector<Setting> lake_settings() {
+  return {
+      lake_location_setting(),
+      text("lake.s3_endpoint", "--lake-s3-endpoint", &Config::lake_s3_endpoint, "a URL, as http://127.0.0.1:9000",
+           "server of the bucket, asked as URL/BUCKET; AWS, asked as BUCKET.s3.REGION, where it is not given"),
+      text("lake.s3_region", "--lake-s3-region", &Config::lake_s3_region, "a name", "region of the bucket"),
+      text("lake.s3_access_key", "--lake-s3-access-key", &Config::lake_s3_access_key, "a name",
+           "who asks; AWS_ACCESS_KEY_ID of the environment where it is not given"),
+      text("lake.s3_secret_key_file", "--lake-s3-secret-key-file", &Config::lake_s3_secret_key_file, "a file",
+           "the key's secret, for its owner's eyes only (0600); AWS_SECRET_ACCESS_KEY where it is not given"),
+      text("lake.s3_ca_file", "--lake-s3-ca-file", &Config::lake_s3_ca_file, "a PEM file",
+           "authorities that the server's certificate must come from; the system's where it is not given"),
+  };
+}
+
 // Settings of one table stand together, so that `waybill config` prints each table once.
 std::vector<Setting> make_settings() {
   std::vector<Setting> all;
-  for (const auto group : {general_settings, http_settings, storage_settings, access_settings, notify_settings})
+  for (const auto group :
+       {general_settings, http_settings, storage_settings, access_settings, notify_settings, lake_settings})
     for (Setting& setting : group()) all.push_back(std::move(setting));
   for (Setting& setting : all) {
     setting.variable = "WAYBILL_" + setting.name;

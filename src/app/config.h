@@ -68,6 +68,13 @@ struct Config {
   uint64_t notify_retry_ms_first = 1000;
   uint64_t notify_retry_seconds_max = 300;
 
+  std::string lake_location;
+  std::string lake_s3_endpoint;
+  std::string lake_s3_region = "us-east-1";
+  std::string lake_s3_access_key;
+  std::string lake_s3_secret_key_file;
+  std::string lake_s3_ca_file;
+
   std::string keys_folder() const;  // auth.keys, else `keys` of the data folder
   bool on_loopback() const;  // nobody but this machine can connect
   std::string host() const;

@@ -18,6 +18,7 @@ struct DataFolder {
   std::string journal() const { return join_path(path, "journal"); }
   std::string store() const { return join_path(path, "store"); }
   std::string notify() const { return join_path(path, "notify"); }
+  std::string lake() const { return join_path(path, "lake"); }
   std::string trimmed() const { return join_path(path, "trimmed"); }
 };
 

@@ -1,5 +1,11 @@
 #include "app/wiring.h"
 
+#include <algorithm>
+
+#include "base/environment.h"
+#include "base/secret_file.h"
+#include "lake/local/local_objects.h"
+#include "lake/s3/s3_objects.h"
 #include "store/rocks/rocks.h"
 
 namespace waybill::app {
@@ -9,6 +15,57 @@ constexpr uint64_t mib = 1 << 20;
 
 store::RocksOptions rocks_options(const Config& config, const DataFolder& folder, store::Access access) {
   return {.folder = folder.store(), .cache_bytes_max = config.store_cache_mib_max * mib, .access = access};
+}
+
+// A name of the settings with the secret in its file, or what the environment has; never one of the one with another's.
+Result<void> take_s3_key(const Config& config, lake::S3Options& into) {
+  if (config.lake_s3_access_key.empty() != config.lake_s3_secret_key_file.empty())
+    return fail(Code::invalid, "lake.s3_access_key and lake.s3_secret_key_file belong together; only one is given");
+  if (!config.lake_s3_access_key.empty()) {
+    into.access_key = config.lake_s3_access_key;
+    TRY_LET(into.secret_key, read_secret_file(config.lake_s3_secret_key_file));
+    into.secret_key.resize(into.secret_key.find_last_not_of(" \r\n\t") +
+                           1);  // the whole of it where there is nothing else
+    if (into.secret_key.empty())
+      return fail(Code::invalid, config.lake_s3_secret_key_file + ": there is no secret in it");
+    return {};
+  }
+  into.access_key = environment_variable("AWS_ACCESS_KEY_ID").value_or("");
+  into.secret_key = environment_variable("AWS_SECRET_ACCESS_KEY").value_or("");
+  into.session_token = environment_variable("AWS_SESSION_TOKEN").value_or("");
+  if (into.access_key.empty() || into.secret_key.empty())
+    return fail(Code::invalid, config.lake_location +
+                                   " wants a key: lake.s3_access_key and lake.s3_secret_key_file, or AWS_ACCESS_KEY_ID "
+                                   "and AWS_SECRET_ACCESS_KEY in the environment");
+  return {};
+}
+
+Result<lake::S3Options> s3_options(const Config& config, std::stop_token stop) {
+  const std::string place = config.lake_location.substr(std::string("s3://").size());
+  const size_t slash = std::min(place.find('/'), place.size());
+  const bool aws = config.lake_s3_endpoint.empty();
+  lake::S3Options options{
+      .endpoint = aws ? "https://s3." + config.lake_s3_region + ".amazonaws.com" : config.lake_s3_endpoint,
+      .region = config.lake_s3_region,
+      .bucket = place.substr(0, slash),
+      .prefix = slash < place.size() ? place.substr(slash + 1) : "",
+      .style = aws ? lake::S3Options::Style::virtual_host : lake::S3Options::Style::path,
+      .ca_file = config.lake_s3_ca_file,
+      .stop = std::move(stop)};
+  TRY(take_s3_key(config, options));
+  return options;
+}
+
+Result<std::unique_ptr<lake::Objects>> open_objects(const Config& config, const DataFolder& folder,
+                                                    std::stop_token stop) {
+  if (config.lake_location.starts_with("s3://")) {
+    TRY_LET(lake::S3Options options, s3_options(config, std::move(stop)));
+    return lake::open_s3_objects(std::move(options), system_files());
+  }
+  using Access = lake::LocalObjectsOptions::Access;
+  TRY_LET(const std::string path, absolute_path(config.lake_location.empty() ? folder.lake() : config.lake_location));
+  return lake::open_local_objects({.folder = path, .access = folder.lock ? Access::read_write : Access::read_only},
+                                  system_files());
 }
 
 }  // namespace
@@ -41,6 +98,13 @@ Result<std::unique_ptr<store::Store>> open_store_to_read(const Config& config, c
   auto store = store::open_rocks_store(rocks_options(config, folder, store::Access::read_only), system_files());
   if (!store) return fail_in("open the store to read", store.error());
   return store;
+}
+
+Result<std::unique_ptr<lake::Objects>> open_objects_of(const Config& config, const DataFolder& folder,
+                                                       std::stop_token stop) {
+  auto objects = open_objects(config, folder, std::move(stop));
+  if (!objects) return fail_in("open the lake", objects.error());
+  return objects;
 }
 
 Result<std::unique_ptr<serve::Tls>> open_tls_of(const Config& config, Metrics& metrics) {

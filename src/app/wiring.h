@@ -1,9 +1,12 @@
 // app/wiring.h — the one place that names adapters: what the configuration asks for, opened.
 #pragma once
 
+#include <stop_token>
+
 #include "app/config.h"
 #include "app/data_folder.h"
 #include "journal/journal.h"
+#include "lake/objects.h"
 #include "serve/tls.h"
 #include "store/live_files.h"
 #include "store/store.h"
@@ -20,6 +23,9 @@ struct OpenStore {
 };
 Result<OpenStore> open_store_for_backup(const Config& config, const DataFolder& folder);
 Result<std::unique_ptr<store::Store>> open_store_to_read(const Config& config, const DataFolder& folder);
+// Where the lake is: to write where the data folder is held, else to read. invalid: settings that do not fit together.
+Result<std::unique_ptr<lake::Objects>> open_objects_of(const Config& config, const DataFolder& folder,
+                                                       std::stop_token stop);
 Result<std::unique_ptr<serve::Tls>> open_tls_of(const Config& config,
                                                 Metrics& metrics);  // null: plain HTTP is asked for
 

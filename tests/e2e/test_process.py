@@ -152,6 +152,9 @@ def test_settings_come_from_file_variable_and_flag(tmp_path):
     settings.write_text("no_such_setting = 1\n")
     refused = run("config", "--config", settings)
     assert refused.returncode == 1 and "no_such_setting" in refused.stderr
+    settings.write_text("[lake]\nlocation = \"ftp://somewhere\"\n")
+    refused = run("config", "--config", settings)
+    assert refused.returncode == 1 and "lake.location" in refused.stderr and "s3://BUCKET" in refused.stderr
 
 
 @pytest.mark.parametrize("command", ["up", "api", "simulate", "replay", "verify", "backup", "restore", "upgrade", "token", "user", "link", "status",

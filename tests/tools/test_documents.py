@@ -19,7 +19,7 @@ def rows(title):
 
 def test_operations_lists_every_setting():
     text = (ROOT / "src" / "app" / "config.cc").read_text()
-    settings = re.findall(r'"([a-z_.]+)",\s*(?:\.flag = )?"--[a-z-]+"', text)
+    settings = re.findall(r'"([a-z0-9_.]+)",\s*(?:\.flag = )?"--[a-z0-9-]+"', text)
     assert len(settings) > 5
     assert sorted(rows("setting")) == sorted(settings)
 
