@@ -235,14 +235,16 @@ def live_outcome(folder):
     return pytest_outcome(folder, **variables)
 
 
-def s3_outcome(program, server):
+def s3_outcome(program, server, tests="*LiveS3*"):
     """The tests of a program that want a real S3 server, with one of its own; that it has none is a failure."""
     with services.running(server) as environment:
-        return gtest_outcome([program, "--gtest_filter=*LiveS3*"], **environment)
+        return gtest_outcome([program, f"--gtest_filter={tests}"], **environment)
 
 
 def run_live(tally):
-    tally.suite("lake, versitygw", lambda: s3_outcome(ROOT / "build" / "dev" / "src" / "lake" / "lake_tests", "versitygw"))
+    lake = ROOT / "build" / "dev" / "src" / "lake" / "lake_tests"
+    tally.suite("lake, versitygw", lambda: s3_outcome(lake, "versitygw"))
+    tally.suite("lake, versitygw with TLS", lambda: s3_outcome(lake, "versitygw-tls", "LiveS3/ObjectsContract*:*LiveS3Tls*"))
     for name in LIVE + LIVE_ONLY:
         tally.suite(f"{name}, release", lambda: live_outcome(ROOT / "tests" / name))
 

@@ -10,6 +10,7 @@ import json
 import os
 import pathlib
 import re
+import shlex
 import shutil
 import signal
 import socket
@@ -23,6 +24,7 @@ FOLDER = ROOT / "build" / "services"
 CACHE = pathlib.Path(os.environ.get("XDG_CACHE_HOME") or pathlib.Path.home() / ".cache") / "waybill"
 START_S_MAX = 60
 STOP_S_MAX = 20
+CERTIFICATE = "certificate.pem"
 ACCESS_KEY, SECRET_KEY, BUCKET, REGION = "waybill", "waybill-secret", "waybill", "us-east-1"
 
 
@@ -62,6 +64,16 @@ def versitygw(folder, port):
              folder / "data"], {"ROOT_ACCESS_KEY": ACCESS_KEY, "ROOT_SECRET_KEY": SECRET_KEY})
 
 
+def versitygw_tls(folder, port):
+    """The same behind TLS, with a certificate that only WAYBILL_TEST_S3_CA_FILE vouches for."""
+    certificate, key = folder / CERTIFICATE, folder / "key.pem"
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "30",
+                    "-subj", "/CN=waybill tests", "-addext", "subjectAltName=IP:127.0.0.1", "-keyout", key, "-out", certificate],
+                   check=True, capture_output=True)
+    command, environment = versitygw(folder, port)
+    return [command[0], "--cert", certificate, "--key", key, *command[1:]], environment
+
+
 def minio(folder, port):
     program = go_program("github.com/minio/minio", "v0.0.0-20260212201848-7aac2a2c5b7c", (1, 24))
     return ([program, "server", "--address", f"127.0.0.1:{port}", folder / "data"],
@@ -69,20 +81,25 @@ def minio(folder, port):
 
 
 # Each: what starts it in a folder on a port, as a command and its environment.
-SERVICES = {"versitygw": versitygw, "minio": minio}
+SERVICES = {"versitygw": versitygw, "versitygw-tls": versitygw_tls, "minio": minio}
 STARTED_BY_DEFAULT = ["versitygw"]
 
 
-def environment_of(port):
-    return {"WAYBILL_TEST_S3_ENDPOINT": f"http://127.0.0.1:{port}", "WAYBILL_TEST_S3_BUCKET": BUCKET,
+def environment_of(folder, name):
+    """What has to be known to use one that runs."""
+    port, certificate = state_of(folder, name)["port"], (folder / name / CERTIFICATE).resolve()
+    tls = certificate.exists()
+    return {"WAYBILL_TEST_S3_ENDPOINT": f"{'https' if tls else 'http'}://127.0.0.1:{port}",
+            "WAYBILL_TEST_S3_CA_FILE": str(certificate) if tls else "", "WAYBILL_TEST_S3_BUCKET": BUCKET,
             "WAYBILL_TEST_S3_REGION": REGION, "WAYBILL_TEST_S3_ACCESS_KEY": ACCESS_KEY, "WAYBILL_TEST_S3_SECRET_KEY": SECRET_KEY}
 
 
-def make_bucket(port):
+def make_bucket(environment):
     """curl signs it as our own client does; 409: it is there."""
+    authorities = ["--cacert", environment["WAYBILL_TEST_S3_CA_FILE"]] if environment["WAYBILL_TEST_S3_CA_FILE"] else []
     said = subprocess.run(["curl", "-sS", "-X", "PUT", "--aws-sigv4", f"aws:amz:{REGION}:s3", "--user", f"{ACCESS_KEY}:{SECRET_KEY}",
                            "-H", "x-amz-content-sha256: UNSIGNED-PAYLOAD", "--noproxy", "*", "-w", "%{http_code}", "-o", "/dev/null",
-                           f"http://127.0.0.1:{port}/{BUCKET}"], capture_output=True, text=True)
+                           *authorities, f"{environment['WAYBILL_TEST_S3_ENDPOINT']}/{BUCKET}"], capture_output=True, text=True)
     if said.stdout not in ("200", "409"):
         raise Failed(f"the bucket could not be made: {said.stdout} {said.stderr}")
 
@@ -143,7 +160,7 @@ def try_to_start(folder, name, last):
                 raise Failed(f"{name} did not start: {(place / 'log').read_text(errors='replace')[-2000:]}")
             return None
         time.sleep(0.02)
-    make_bucket(port)
+    make_bucket(environment_of(folder, name))
     return state
 
 
@@ -170,7 +187,8 @@ def running(name):
     with tempfile.TemporaryDirectory(prefix="waybill-services-") as scratch:
         folder = pathlib.Path(scratch)
         try:
-            yield environment_of(start(folder, name)["port"])
+            start(folder, name)
+            yield environment_of(folder, name)
         finally:
             stop(folder, name)
 
@@ -188,13 +206,13 @@ def main():
         if asked.what == "up":
             state = start(FOLDER, name)
             print(f"# {name} runs as {state['pid']}, its log is {(FOLDER / name / 'log').relative_to(ROOT)}")
-            for key, value in environment_of(state["port"]).items():
-                print(f"export {key}={value}")
+            for key, value in environment_of(FOLDER, name).items():
+                print(f"export {key}={shlex.quote(value)}")
         elif asked.what == "down":
             stop(FOLDER, name)
         else:
             state = state_of(FOLDER, name)
-            print(f"{name}: " + (f"runs as {state['pid']} at http://127.0.0.1:{state['port']}" if state else "does not run"))
+            print(f"{name}: " + (f"runs as {state['pid']} at {environment_of(FOLDER, name)['WAYBILL_TEST_S3_ENDPOINT']}" if state else "does not run"))
     return 0
 
 

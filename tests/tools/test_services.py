@@ -18,7 +18,7 @@ def some_server(monkeypatch):
     """A service that anybody can start: Python's own web server."""
     monkeypatch.setitem(services.SERVICES, "some", lambda folder, port: (
         [sys.executable, "-m", "http.server", str(port), "--bind", "127.0.0.1", "--directory", folder], {}))
-    monkeypatch.setattr(services, "make_bucket", lambda port: None)
+    monkeypatch.setattr(services, "make_bucket", lambda environment: None)
 
 
 def answers(state):

@@ -172,9 +172,10 @@ class CurlS3Client final : public S3Client {
   }
 
   std::unexpected<Error> give_up(const S3Request& request, const Attempt& attempt, unsigned tries) const {
-    return fail(attempt.asks_for_slowness() ? Code::overloaded : Code::unavailable,
-                to_string(request.method) + " " + request.key + " at " + base_ + ": " + attempt.why() +
-                    (tries == 1 ? "" : " (tried " + std::to_string(tries) + " times)"));
+    Code code = attempt.asks_for_slowness() ? Code::overloaded : Code::unavailable;
+    if (attempt.transport == CURLE_PEER_FAILED_VERIFICATION) code = Code::denied;
+    return fail(code, to_string(request.method) + " " + request.key + " at " + base_ + ": " + attempt.why() +
+                          (tries == 1 ? "" : " (tried " + std::to_string(tries) + " times)"));
   }
 
   Result<Attempt> once(const S3Request& request) const {

@@ -1,8 +1,8 @@
 // lake/s3/s3_client.h — one request to a bucket, signed, tried again as often as its options say, and what was answered.
 //
 // Threads: from any; connections are kept and shared.
-// Failure: only where there is no answer that counts: overloaded where the store asked for slowness until the end, unavailable
-//          for all else. An answer with any status that another try would not change is a value.
+// Failure: only where there is no answer that counts: overloaded where the store asked for slowness until the end, denied where
+//          nobody vouches for its certificate, unavailable for all else. An answer with any status that another try would not change is a value.
 #pragma once
 
 #include <map>

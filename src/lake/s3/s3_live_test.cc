@@ -19,7 +19,8 @@ S3Options options() {
           .bucket = variable("BUCKET"),
           .prefix = "test/" + std::to_string(random_seed()),
           .access_key = variable("ACCESS_KEY"),
-          .secret_key = variable("SECRET_KEY")};
+          .secret_key = variable("SECRET_KEY"),
+          .ca_file = variable("CA_FILE")};
 }
 
 class S3Ground final : public ObjectsGround {
@@ -64,6 +65,18 @@ class LiveS3 : public testing::TestWithParam<int> {
 };
 GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(LiveS3);
 INSTANTIATE_TEST_SUITE_P(Server, LiveS3, testing::Range(0, there_is_a_server() ? 1 : 0));
+
+class LiveS3Tls : public testing::TestWithParam<int> {};
+GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(LiveS3Tls);
+INSTANTIATE_TEST_SUITE_P(Server, LiveS3Tls, testing::Range(0, variable("CA_FILE").empty() ? 0 : 1));
+
+TEST_P(LiveS3Tls, a_server_that_nobody_vouches_for_is_denied) {
+  S3Options strangers = options();
+  strangers.ca_file.clear();
+  const auto done = open_s3_objects(strangers, system_files()).value()->put("a", as_bytes("1"), IfThere::replace);
+  ASSERT_FALSE(done);
+  EXPECT_EQ(done.error().code, Code::denied) << done.error().message;
+}
 
 const std::string small = "content";
 
