@@ -144,19 +144,19 @@ Setting offset_setting() {
           .show = [](const Config& config) { return show_offset(config.naive_offset); }};
 }
 
-Setting sync_setting() {
-  return {.name = "journal.sync",
-          .flag = "--journal-sync",
+Setting yes_or_no(const char* name, const char* flag, bool Config::* field, const char* help) {
+  return {.name = name,
+          .flag = flag,
           .variable = {},
           .expects = "true or false",
-          .help = "false acknowledges before the disk has it and loses on a crash: for comparison only",
+          .help = help,
           .set =
-              [](Config& config, const std::string& value) {
+              [field](Config& config, const std::string& value) {
                 if (value != "true" && value != "false") return false;
-                config.journal_sync = value == "true";
+                config.*field = value == "true";
                 return true;
               },
-          .show = [](const Config& config) -> std::string { return config.journal_sync ? "true" : "false"; }};
+          .show = [field](const Config& config) -> std::string { return config.*field ? "true" : "false"; }};
 }
 
 std::vector<Setting> general_settings() {
@@ -217,7 +217,8 @@ std::vector<Setting> storage_settings() {
              "disk budget of the journal, at least three segments; beyond it 503; 0: the disk is the limit"),
       number("journal.keep_mib", "--journal-keep-mib", &Config::journal_keep_mib, 0, mib_max,
              "newest part of the journal that stays although the store has it durable"),
-      sync_setting(),
+      yes_or_no("journal.sync", "--journal-sync", &Config::journal_sync,
+                "false acknowledges before the disk has it and loses on a crash: for comparison only"),
       number("store.cache_mib_max", "--store-cache-mib-max", &Config::store_cache_mib_max, 1, mib_max,
              "memory for what was read from the store's files"),
       number("store.flush_seconds", "--store-flush-seconds", &Config::store_flush_seconds, 1, 3600,
@@ -291,8 +292,16 @@ Setting lake_location_setting() {
 }
 
 std::vector<Setting> lake_settings() {
+  constexpr uint64_t day_seconds = 86400;
+  constexpr uint64_t mib_max = 1024;
   return {
+      yes_or_no("lake.enabled", "--lake-enabled", &Config::lake_enabled,
+                "false writes no lake; one that is left out for so long that the journal was trimmed cannot go on"),
       lake_location_setting(),
+      number("lake.roll_seconds", "--lake-roll-seconds", &Config::lake_roll_seconds, 1, day_seconds,
+             "a location is in the lake at most about so long after it came"),
+      number("lake.roll_mib", "--lake-roll-mib", &Config::lake_roll_mib, 1, mib_max,
+             "records of so many MiB become a file earlier; they are held in memory"),
       text("lake.s3_endpoint", "--lake-s3-endpoint", &Config::lake_s3_endpoint, "a URL, as http://127.0.0.1:9000",
            "server of the bucket, asked as URL/BUCKET; AWS, asked as BUCKET.s3.REGION, where it is not given"),
       text("lake.s3_region", "--lake-s3-region", &Config::lake_s3_region, "a name", "region of the bucket"),

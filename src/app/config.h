@@ -68,7 +68,10 @@ struct Config {
   uint64_t notify_retry_ms_first = 1000;
   uint64_t notify_retry_seconds_max = 300;
 
+  bool lake_enabled = true;
   std::string lake_location;
+  uint64_t lake_roll_seconds = 60;
+  uint64_t lake_roll_mib = 64;
   std::string lake_s3_endpoint;
   std::string lake_s3_region = "us-east-1";
   std::string lake_s3_access_key;

@@ -9,6 +9,7 @@
 #include "app/access.h"
 #include "app/assets.h"
 #include "app/backups.h"
+#include "app/lake_writer.h"
 #include "app/serving.h"
 #include "app/simulate.h"
 #include "app/supervised.h"
@@ -154,13 +155,24 @@ void expose_state(Metrics& metrics, const Health& health, const std::string& fol
   });
 }
 
-ingest::KeepOptions keep_options(const Config& config, const DataFolder& folder) {
-  return {.trimmed_path = folder.trimmed(),
-          .flush_every = std::chrono::seconds(config.store_flush_seconds),
-          .journal_keep_bytes = config.journal_keep_mib << 20,
-          .keep = std::chrono::days(config.store_keep_days),
-          .store_folder = folder.store(),
-          .store_bytes_max = config.store_disk_mib_max << 20};
+ingest::KeepOptions keep_options(const Config& config, const DataFolder& folder, LakeWriter* lake) {
+  ingest::KeepOptions options{.trimmed_path = folder.trimmed(),
+                              .flush_every = std::chrono::seconds(config.store_flush_seconds),
+                              .journal_keep_bytes = config.journal_keep_mib << 20,
+                              .keep = std::chrono::days(config.store_keep_days),
+                              .store_folder = folder.store(),
+                              .store_bytes_max = config.store_disk_mib_max << 20};
+  if (lake) options.consumers.push_back(lake->consumer());
+  return options;
+}
+
+// Null where none is wanted.
+Result<std::unique_ptr<LakeWriter>> open_lake(const Config& config, const DataFolder& folder, journal::Journal& journal,
+                                              Clock& clock, Metrics& metrics) {
+  if (!config.lake_enabled) return nullptr;
+  auto lake = std::make_unique<LakeWriter>(config, folder, journal, clock, metrics);
+  TRY(lake->open());
+  return lake;
 }
 
 serve::ApiOptions api_options(const Config& config, Secure secure) {
@@ -264,7 +276,9 @@ Result<void> run_platform(const PlatformOptions& options, std::stop_token stop) 
   ingest::Progress progress;
   serve::Live live(*metrics);
   ingest::Subscriber subscriber(*journal, *store, progress, health, clock, *metrics, &live);
-  ingest::Keeper keeper(*journal, *store, system_files(), health, clock, *metrics, keep_options(config, folder));
+  TRY_LET(const auto lake, open_lake(config, folder, *journal, clock, *metrics));
+  ingest::Keeper keeper(*journal, *store, system_files(), health, clock, *metrics,
+                        keep_options(config, folder, lake.get()));
   TRY_LET(const auto audit, serve::open_audit(config.data, system_files(), clock, *metrics));
   const auto gate = serve::make_gate(tokens.get(), *store, *audit, clock, *metrics, gate_options(config, secure));
   ingest::Acceptor acceptor(*journal, *metrics);
@@ -297,6 +311,7 @@ Result<void> run_platform(const PlatformOptions& options, std::stop_token stop) 
   std::jthread listening([&](std::stop_token asked) { silence.run(asked); });
   const auto outside = watch_outside(options, tokens.get(), tls.get());
   webhooks->start();
+  if (lake) lake->start([&ending](const Error& error) { ending.fail(error); });
   server->start();
   Supervised supervised(*server, clock);
   TRY_LET(const std::string url, say_where(options, server->port()));
@@ -310,6 +325,7 @@ Result<void> run_platform(const PlatformOptions& options, std::stop_token stop) 
   say_stopped(config.data);
   backups.stop();
   for (std::jthread* thread : {&listening, &subscribing, &keeping}) stop_and_join(*thread);
+  if (lake) lake->stop(stop_wait_max);
   TRY(ending.result());
   TRY(keeper.flush());
   log::info("stopped", {{"records", journal->durable_end()}});

@@ -1,14 +1,24 @@
 #include "app/verify.h"
 
 #include <cstdio>
+#include <iterator>
+#include <optional>
 
 #include "app/wiring.h"
+#include "lake/books.h"
 
 namespace waybill::app {
 namespace {
 
+unsigned long long count(uint64_t value) { return value; }
+
+void print(const std::vector<ingest::Difference>& differences) {
+  for (const ingest::Difference& difference : differences)
+    std::printf("DIFFERS    offsets %llu … %llu: %s\n", count(difference.from), count(difference.to),
+                difference.what.c_str());
+}
+
 void print(const ingest::Balance& balance) {
-  const auto count = [](uint64_t value) { return static_cast<unsigned long long>(value); };
   std::printf("journal    %llu records accepted, %llu of them still in its files (%llu … %llu)\n",
               count(balance.journal_end), count(balance.journal_end - balance.journal_begin),
               count(balance.journal_begin), count(balance.journal_end));
@@ -24,10 +34,58 @@ void print(const ingest::Balance& balance) {
   std::printf("identities journal %s, store %s\n", to_hex(balance.journal.ids).c_str(),
               to_hex(balance.store.total().ids).c_str());
   if (balance.deep) std::printf("rows       read again and compared with the ledgers\n");
-  for (const ingest::Difference& difference : balance.differences)
-    std::printf("DIFFERS    offsets %llu … %llu: %s\n", count(difference.from), count(difference.to),
-                difference.what.c_str());
-  std::printf("%s\n", balance.balances() ? "the books balance" : "THE BOOKS DO NOT BALANCE");
+  print(balance.differences);
+}
+
+void print(const lake::Balance& lake, uint64_t journal_end) {
+  const auto of = [&](lake::Kind kind) { return count(lake.by_kind[static_cast<size_t>(kind)].count); };
+  std::printf(
+      "lake       %llu records (%llu … %llu): %llu locations, %llu commands, %llu quarantined, %llu others; %llu "
+      "files, "
+      "%llu bytes\n",
+      count(lake.mark.end - lake.mark.begin), count(lake.mark.begin), count(lake.mark.end), of(lake::Kind::location),
+      of(lake::Kind::command), of(lake::Kind::quarantined), of(lake::Kind::other), count(lake.files),
+      count(lake.bytes));
+  if (journal_end > lake.mark.end)
+    std::printf("on the way %llu records are in the journal and not yet in the lake\n",
+                count(journal_end - lake.mark.end));
+  print(lake.differences);
+}
+
+void print_verdict(bool balances) { std::printf("%s\n", balances ? "the books balance" : "THE BOOKS DO NOT BALANCE"); }
+
+// What there is of the lake, as it is now.
+struct Lake {
+  std::unique_ptr<lake::Objects> objects;
+  std::shared_ptr<const lake::Snapshot> state;  // version 0: none was ever written
+};
+
+Result<Lake> look_into_lake(const Config& config, const DataFolder& folder) {
+  Lake found;
+  TRY_LET(found.objects, open_objects_of(config, folder, {}));
+  TRY_LET(const auto catalog, lake::open_catalog(*found.objects, system_clock()));
+  found.state = catalog->now();
+  return found;
+}
+
+Result<lake::Balance> balance_of_lake(const Config& config, const DataFolder& folder, const Lake& found,
+                                      ingest::Depth depth) {
+  TRY_LET(const auto store, open_store_to_read(config, folder));
+  TRY_LET(const auto journal, journal::open_journal_reader(folder.journal(), system_files()));
+  TRY_LET(std::vector<store::Ledger> ledgers, store->ledgers());
+  TRY_LET(
+      lake::Balance balance,
+      lake::balance(*found.state, {.partition = journal->partition(),
+                                   .read = [&](uint64_t offset, size_t bytes) { return journal->read(offset, bytes); },
+                                   .journal_begin = journal->begin(),
+                                   .journal_end = journal->end(),
+                                   .store = std::move(ledgers)}));
+  if (depth == ingest::Depth::rows) {
+    std::vector<ingest::Difference> more = lake::reread(*found.state, *found.objects);
+    balance.differences.insert(balance.differences.end(), std::make_move_iterator(more.begin()),
+                               std::make_move_iterator(more.end()));
+  }
+  return balance;
 }
 
 }  // namespace
@@ -43,12 +101,27 @@ Result<ingest::Balance> balance_of(const Config& config, const DataFolder& folde
 
 Result<bool> run_verify(const Config& config, ingest::Depth depth) {
   TRY_LET(const DataFolder folder, look_into_data_folder(config.data, system_files()));
-  return verify_folder(config, folder, depth);
+  // The lake first, then store and journal: what it has is in them then.
+  std::optional<Lake> lake;
+  if (config.lake_enabled) {
+    TRY_LET(lake, look_into_lake(config, folder));
+  }
+  TRY_LET(const ingest::Balance balance, balance_of(config, folder, depth));
+  print(balance);
+  bool balances = balance.balances();
+  if (lake && lake->state->version > 0) {
+    TRY_LET(const lake::Balance of_lake, balance_of_lake(config, folder, *lake, depth));
+    print(of_lake, balance.journal_end);
+    balances = balances && of_lake.balances();
+  }
+  print_verdict(balances);
+  return balances;
 }
 
 Result<bool> verify_folder(const Config& config, const DataFolder& folder, ingest::Depth depth) {
   TRY_LET(const ingest::Balance balance, balance_of(config, folder, depth));
   print(balance);
+  print_verdict(balance.balances());
   return balance.balances();
 }
 

@@ -1,0 +1,88 @@
+#include "app/lake_writer.h"
+
+#include "app/wiring.h"
+#include "base/log.h"
+#include "base/pause.h"
+#include "base/process.h"
+
+namespace waybill::app {
+namespace {
+
+constexpr int nice_steps = 10;  // as the store: the door goes first
+constexpr std::chrono::seconds reach_again{5};
+
+bool may_get_better(const Error& error) { return error.code == Code::unavailable || error.code == Code::overloaded; }
+
+}  // namespace
+
+LakeWriter::LakeWriter(const Config& config, const DataFolder& folder, journal::Journal& journal, Clock& clock,
+                       Metrics& metrics)
+    : config_(config), folder_(folder), journal_(journal), clock_(clock), metrics_(metrics) {}
+
+Result<void> LakeWriter::reach() {
+  if (!objects_) {
+    TRY_LET(objects_, open_objects_of(config_, folder_, giving_up_.get_token()));
+  }
+  if (!opened_) {
+    TRY_LET(opened_, lake::open_catalog(*objects_, clock_));
+  }
+  TRY_LET(bronze_, lake::open_bronze(journal_, *objects_, *opened_, clock_, metrics_,
+                                     {.roll_every = std::chrono::seconds(config_.lake_roll_seconds),
+                                      .roll_bytes = config_.lake_roll_mib << 20}));
+  catalog_.store(opened_.get(), std::memory_order_release);
+  return {};
+}
+
+Result<void> LakeWriter::open() {
+  const Result<void> reached = reach();
+  if (reached || !may_get_better(reached.error())) return reached;
+  log::warning("the lake cannot be reached yet; the journal keeps what it shall have",
+               {{"why", reached.error().message}});
+  return {};
+}
+
+ingest::Consumer LakeWriter::consumer() {
+  return {.name = "lake",
+          .durable = [this]() -> uint64_t {
+            const lake::Catalog* catalog = catalog_.load(std::memory_order_acquire);
+            if (catalog == nullptr) return 0;
+            const auto state = catalog->now();
+            const auto mark = state->watermarks.find(journal_.partition());
+            return mark == state->watermarks.end() ? 0 : mark->second.end;
+          },
+          .sum = [this](uint64_t from, uint64_t to) -> std::optional<store::Sum> {
+            const lake::Catalog* catalog = catalog_.load(std::memory_order_acquire);
+            if (catalog == nullptr) return std::nullopt;
+            return catalog->now()->sum(journal_.partition(), from, to);
+          }};
+}
+
+void LakeWriter::start(std::function<void(const Error&)> on_failure) {
+  on_failure_ = std::move(on_failure);
+  thread_ = std::jthread([this](const std::stop_token& asked) {
+    name_this_thread("lake");
+    let_others_run_first(nice_steps);
+    run(asked);
+    ended_.set_value();
+  });
+}
+
+void LakeWriter::run(const std::stop_token& stop) {
+  while (!bronze_) {
+    pause(reach_again, stop);
+    if (stop.stop_requested()) return;
+    if (auto reached = reach(); !reached && !may_get_better(reached.error())) return on_failure_(reached.error());
+  }
+  if (auto ran = bronze_->run(stop); !ran) on_failure_(ran.error());
+}
+
+void LakeWriter::stop(std::chrono::milliseconds wait_max) {
+  if (!thread_.joinable()) return;
+  thread_.request_stop();
+  if (ended_.get_future().wait_for(wait_max) == std::future_status::timeout)
+    log::warning("the lake does not take the rest in time; the next start brings it");
+  giving_up_.request_stop();
+  thread_.join();
+}
+
+}  // namespace waybill::app
