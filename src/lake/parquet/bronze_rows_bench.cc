@@ -1,6 +1,7 @@
 // What a location costs in a bronze file: processor time from its struct to the finished bytes, on one core, and bytes by column.
 // bronze_rows_bench [FILE.ndjson.gz …] [-o FILE]: the couriers of these files as often as makes a million locations, each time
-// other couriers a day later; without any, 2,000 made-up couriers. -o keeps what was written.
+// other couriers a day later, first as `waybill replay` sends them, then as phones do; without any, 2,000 made-up couriers. -o
+// keeps what was written last.
 #include <parquet/file_reader.h>
 
 #include <arrow/io/memory.h>
@@ -37,11 +38,21 @@ T must(Result<T> result) {
 
 double cpu_s() { return must(process_use()).cpu_seconds; }
 
-// In the order in which they came: each phone sends a fix as it has it, and it takes up to two seconds on its way.
-void arrive(std::vector<Location>& locations, Random& random) {
-  constexpr uint64_t way_us_max = 2'000'000;
+// One request after the other as fast as it goes, 500 locations in each, in the order of their fixes.
+void arrive_replayed(std::vector<Location>& locations, Random& random) {
+  constexpr size_t batch = 500;
+  Time now = at_us(1'764'385'200'000'000);
+  std::ranges::stable_sort(locations, {}, &Location::fix_time);
+  for (size_t i = 0; i < locations.size(); ++i) {
+    if (i % batch == 0) now += Duration(2000 + static_cast<int64_t>(random.below(2000)));
+    locations[i].received_at = now;
+  }
+}
+
+// Each phone sends a fix as it has it; it takes a twentieth to half a second on its way.
+void arrive_live(std::vector<Location>& locations, Random& random) {
   for (Location& location : locations)
-    location.received_at = location.fix_time + Duration(static_cast<int64_t>(random.below(way_us_max)));
+    location.received_at = location.fix_time + Duration(50'000 + static_cast<int64_t>(random.below(450'000)));
   std::ranges::stable_sort(locations, {}, &Location::received_at);
 }
 
@@ -63,7 +74,7 @@ std::vector<Location> read_couriers(const std::vector<std::string>& files) {
   return locations;
 }
 
-std::vector<Location> real_couriers(const std::vector<std::string>& files, Random& random) {
+std::vector<Location> real_couriers(const std::vector<std::string>& files) {
   const std::vector<Location> once = read_couriers(files);
   std::vector<Location> all;
   for (int64_t copy = 0; all.size() < rows_min; ++copy) {
@@ -75,7 +86,6 @@ std::vector<Location> real_couriers(const std::vector<std::string>& files, Rando
       all.push_back(std::move(location));
     }
   }
-  arrive(all, random);
   return all;
 }
 
@@ -106,7 +116,6 @@ std::vector<Location> made_up_couriers(Random& random) {
                      .speed_mps = rounded(speed + 0.2 * random.unit(), 100)});
     }
   }
-  arrive(all, random);
   return all;
 }
 
@@ -132,17 +141,8 @@ void report_columns(const std::string& file, size_t rows) {
   line("**all**", static_cast<int64_t>(file.size()));
 }
 
-int run(const std::vector<std::string>& words) {
-  std::vector<std::string> files;
-  std::string keep_in;
-  for (size_t i = 0; i < words.size(); ++i) {
-    if (words[i] == "-o" && i + 1 < words.size())
-      keep_in = words[++i];
-    else
-      files.push_back(words[i]);
-  }
-  Random random(1);
-  const std::vector<Location> locations = files.empty() ? made_up_couriers(random) : real_couriers(files, random);
+// The file of the locations.
+std::string measure(const std::string& what, const std::vector<Location>& locations) {
   std::string file;
   double best_s = 0;
   for (int round = 0; round < rounds; ++round) {
@@ -154,9 +154,30 @@ int run(const std::vector<std::string>& words) {
     const double took = cpu_s() - begun;
     best_s = round == 0 ? took : std::min(best_s, took);
   }
-  std::printf("%zu locations, %.2f million a second of one core's time\n\n", locations.size(),
+  std::printf("%s: %zu locations, %.2f million a second of one core's time\n\n", what.c_str(), locations.size(),
               static_cast<double>(locations.size()) / best_s / 1e6);
   report_columns(file, locations.size());
+  std::printf("\n");
+  return file;
+}
+
+int run(const std::vector<std::string>& words) {
+  std::vector<std::string> files;
+  std::string keep_in;
+  for (size_t i = 0; i < words.size(); ++i) {
+    if (words[i] == "-o" && i + 1 < words.size())
+      keep_in = words[++i];
+    else
+      files.push_back(words[i]);
+  }
+  Random random(1);
+  std::vector<Location> locations = files.empty() ? made_up_couriers(random) : real_couriers(files);
+  if (!files.empty()) {
+    arrive_replayed(locations, random);
+    measure("replayed", locations);
+  }
+  arrive_live(locations, random);
+  const std::string file = measure("live", locations);
   if (!keep_in.empty()) must(write_file_atomically(system_files(), keep_in, file));
   return 0;
 }

@@ -15,7 +15,7 @@ namespace {
 
 constexpr size_t group_rows_max = 1'000'000;
 constexpr size_t batch_rows = 16'384;
-constexpr int zstd_level = 1;  // 3 and 9 make files of the same size
+constexpr int zstd_level = 3;
 constexpr double bloom_false_share = 0.01;
 constexpr int hash_bytes = 16;
 
