@@ -53,7 +53,10 @@ std::optional<Assignment> read_assignment(std::string_view json) {
   for (std::string_view name, value; walk.next_member(name, value);) {
     if (name == R"("deliverer_id")") deliverer = read_deliverer(value);
     if (name == R"("from_us")") from = read_time(value);
-    if (name == R"("to_us")" && !(to = read_time(value))) return std::nullopt;
+    if (name == R"("to_us")") {
+      to = read_time(value);
+      if (!to) return std::nullopt;
+    }
   }
   if (!deliverer || !from) return std::nullopt;
   return Assignment{.deliverer = *deliverer, .from = *from, .to = to};
