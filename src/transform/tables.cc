@@ -1,0 +1,104 @@
+#include "transform/tables.h"
+
+#include <array>
+#include <map>
+#include <span>
+
+namespace waybill::transform {
+namespace {
+
+struct RawColumn {
+  std::string_view name;
+  std::string_view type;
+};
+
+constexpr auto every_column = std::to_array<RawColumn>({
+    {"journal_epoch", "BIGINT"},
+    {"journal_partition", "INTEGER"},
+    {"journal_offset", "BIGINT"},
+    {"received_us", "BIGINT"},
+});
+
+constexpr auto location_columns = std::to_array<RawColumn>({
+    {"fix_us", "BIGINT"},           {"fix_date", "DATE"},
+    {"fix_form", "INTEGER"},        {"sent_us", "BIGINT"},
+    {"order_id", "VARCHAR"},        {"deliverer_id", "VARCHAR"},
+    {"order_is_number", "BOOLEAN"}, {"deliverer_is_number", "BOOLEAN"},
+    {"delivery_state", "VARCHAR"},  {"latitude_e7", "INTEGER"},
+    {"longitude_e7", "INTEGER"},    {"latitude_exact", "DOUBLE"},
+    {"longitude_exact", "DOUBLE"},  {"cell", "BIGINT"},
+    {"accuracy_m", "DOUBLE"},       {"altitude_m", "DOUBLE"},
+    {"speed_mps", "DOUBLE"},        {"heading_deg", "DOUBLE"},
+    {"client_id", "VARCHAR"},       {"attributes", "VARCHAR"},
+});
+
+constexpr auto command_columns = std::to_array<RawColumn>({
+    {"kind", "VARCHAR"},
+    {"order_id", "VARCHAR"},
+    {"order_is_number", "BOOLEAN"},
+    {"deliverer_id", "VARCHAR"},
+    {"deliverer_is_number", "BOOLEAN"},
+    {"destination_latitude", "DOUBLE"},
+    {"destination_longitude", "DOUBLE"},
+    {"destination_address", "VARCHAR"},
+    {"promised_us", "BIGINT"},
+    {"sequence", "BIGINT"},
+    {"at_us", "BIGINT"},
+    {"assignments", "VARCHAR"},
+    {"reason", "VARCHAR"},
+    {"client_id", "VARCHAR"},
+    {"attributes", "VARCHAR"},
+});
+
+constexpr auto quarantine_columns = std::to_array<RawColumn>({
+    {"identity", "BLOB"},
+    {"source", "VARCHAR"},
+    {"field", "VARCHAR"},
+    {"field_exact", "BLOB"},
+    {"reason", "VARCHAR"},
+    {"raw", "BLOB"},
+});
+
+std::span<const RawColumn> own_columns(lake::BronzeTable table) {
+  switch (table) {
+    case lake::BronzeTable::deliverer_location: return location_columns;
+    case lake::BronzeTable::order_command: return command_columns;
+    case lake::BronzeTable::quarantine: return quarantine_columns;
+  }
+  return {};
+}
+
+std::vector<std::string> for_people(lake::BronzeTable table) {
+  if (table != lake::BronzeTable::deliverer_location) return {};
+  return {"coalesce(latitude_exact, latitude_e7 / 1e7) AS latitude",
+          "coalesce(longitude_exact, longitude_e7 / 1e7) AS longitude", "make_timestamp(received_us) AS received_at",
+          "make_timestamp(fix_us) AS fix_at", "make_timestamp(sent_us) AS sent_at"};
+}
+
+}  // namespace
+
+std::vector<Column> columns_of(lake::BronzeTable table) {
+  std::vector<Column> columns;
+  for (const std::span<const RawColumn> some : {std::span<const RawColumn>(every_column), own_columns(table)})
+    for (const RawColumn& column : some) columns.push_back({std::string(column.name), std::string(column.type)});
+  return columns;
+}
+
+std::vector<NamedTable> tables_of(const lake::Snapshot& snapshot, const std::string& url) {
+  std::map<std::string, NamedTable> tables;
+  for (size_t i = 0; i < lake::bronze_table_count; ++i) {
+    const auto table = static_cast<lake::BronzeTable>(i);
+    std::string name = lake::table_name(table);
+    tables[name] = {.name = name, .columns = columns_of(table), .besides = for_people(table)};
+  }
+  for (const auto& [key, file] : snapshot.files) {
+    NamedTable& table = tables[file.table];
+    table.name = file.table;
+    table.files.push_back(join_path(url, key));
+  }
+  std::vector<NamedTable> all;
+  for (auto& [name, table] : tables) all.push_back(std::move(table));
+  return all;
+}
+
+}  // namespace waybill::transform

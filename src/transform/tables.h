@@ -1,0 +1,19 @@
+// transform/tables.h — the lake's tables by their names, as an engine is told of them.
+//
+// Threads: pure functions.
+#pragma once
+
+#include "lake/catalog.h"
+#include "lake/layout.h"
+#include "transform/engine.h"
+
+namespace waybill::transform {
+
+// A raw table's columns as SQL has them, in the order of its files (docs/FORMATS.md, Bronze files).
+std::vector<Column> columns_of(lake::BronzeTable table);
+
+// Every table of the snapshot, by name: those of bronze whether they have files or not. `url` is the objects'. Beside what its
+// files have, raw.deliverer_location has degrees and times as people read them.
+std::vector<NamedTable> tables_of(const lake::Snapshot& snapshot, const std::string& url);
+
+}  // namespace waybill::transform
