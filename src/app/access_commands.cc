@@ -70,7 +70,7 @@ Result<std::string> make_key(const Config& config) {
 
 Result<std::string> issue(const Config& config, const TokenFlags& flags) {
   const auto role = parse_role(flags.role);
-  if (!role) return fail(Code::invalid, "--role: expected deliverer, customer, service, operator or admin");
+  if (!role) return fail(Code::invalid, "--role: expected deliverer, customer, service, operator, admin or analyst");
   const auto ask = [&]() -> Result<std::string> {
     wire::JsonWriter json;
     json.begin_object().key("role").text(flags.role).key("note").text(flags.note);
@@ -248,7 +248,7 @@ Run add_token(CLI::App& command) {
   below(
       command, "issue", "make a token; it is printed once and kept nowhere", chosen,
       [flags](CLI::App& issue) {
-        issue.add_option("--role", flags->role, "deliverer, customer, service, operator or admin")
+        issue.add_option("--role", flags->role, "deliverer, customer, service, operator, admin or analyst")
             ->capture_default_str();
         issue.add_option("--subject", flags->subject, "a deliverer's id, of a customer the order's, else a name");
         issue.add_option("--days", flags->days, "how long it holds; for good where not given")

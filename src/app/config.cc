@@ -314,11 +314,41 @@ std::vector<Setting> lake_settings() {
   };
 }
 
+Setting grants_setting() {
+  return {.name = "query.grants",
+          .flag = "--query-grants",
+          .variable = {},
+          .expects = "role=zone or table or *, …; role=…, of the roles analyst, operator and admin",
+          .help = "who may ask which tables over HTTP",
+          .set =
+              [](Config& config, const std::string& value) {
+                const auto grants = parse_grants(value);
+                if (grants) config.query_grants = *grants;
+                return grants.has_value();
+              },
+          .show = [](const Config& config) { return '"' + to_text(config.query_grants) + '"'; }};
+}
+
+std::vector<Setting> query_settings() {
+  constexpr uint64_t mib_max = 1 << 24;
+  return {
+      number("query.rows_max", "--query-rows-max", &Config::query_rows_max, 1, 10'000'000,
+             "rows of an answer over HTTP; more are cut off, and it says so"),
+      number("query.seconds_max", "--query-seconds-max", &Config::query_seconds_max, 1, 3600,
+             "a question over HTTP that takes longer is stopped and answered 503"),
+      number("query.memory_mib_max", "--query-memory-mib-max", &Config::query_memory_mib_max, 64, mib_max,
+             "memory of a question; what does not fit is spilled, what cannot be is stopped"),
+      number("query.at_once_max", "--query-at-once-max", &Config::query_at_once_max, 1, 64,
+             "questions over HTTP at a time; more are answered 503"),
+      grants_setting(),
+  };
+}
+
 // Settings of one table stand together, so that `waybill config` prints each table once.
 std::vector<Setting> make_settings() {
   std::vector<Setting> all;
-  for (const auto group :
-       {general_settings, http_settings, storage_settings, access_settings, notify_settings, lake_settings})
+  for (const auto group : {general_settings, http_settings, storage_settings, access_settings, notify_settings,
+                           lake_settings, query_settings})
     for (Setting& setting : group()) all.push_back(std::move(setting));
   for (Setting& setting : all) {
     setting.variable = "WAYBILL_" + setting.name;

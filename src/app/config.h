@@ -11,6 +11,7 @@
 #include <string>
 #include <vector>
 
+#include "app/grants.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/result.h"
@@ -77,6 +78,12 @@ struct Config {
   std::string lake_s3_access_key;
   std::string lake_s3_secret_key_file;
   std::string lake_s3_ca_file;
+
+  uint64_t query_rows_max = 10'000;
+  uint64_t query_seconds_max = 30;
+  uint64_t query_memory_mib_max = 512;
+  uint64_t query_at_once_max = 1;
+  Grants query_grants = default_grants();
 
   std::string keys_folder() const;  // auth.keys, else `keys` of the data folder
   bool on_loopback() const;  // nobody but this machine can connect

@@ -19,6 +19,7 @@ struct DataFolder {
   std::string store() const { return join_path(path, "store"); }
   std::string notify() const { return join_path(path, "notify"); }
   std::string lake() const { return join_path(path, "lake"); }
+  std::string query_spill() const { return join_path(path, "query-spill"); }
   std::string trimmed() const { return join_path(path, "trimmed"); }
 };
 

@@ -9,6 +9,7 @@
 #include "app/access.h"
 #include "app/assets.h"
 #include "app/backups.h"
+#include "app/lake_queries.h"
 #include "app/lake_writer.h"
 #include "app/serving.h"
 #include "app/simulate.h"
@@ -131,6 +132,7 @@ serve::ServerOptions server_options(const Config& config, serve::Tls* tls) {
   return {.host = config.host(),
           .port = config.port(),
           .threads = static_cast<int>(config.http_threads),
+          .pool_threads = static_cast<int>(1 + config.query_at_once_max),  // one is left for others
           .connections_max = connections_max(config),
           .body_bytes_max = config.http_body_mib_max << 20,
           .tls = tls,
@@ -285,6 +287,8 @@ Result<void> run_platform(const PlatformOptions& options, std::stop_token stop) 
   ingest::Silence silence(*journal, *store, acceptor, clock, *metrics,
                           std::chrono::seconds(config.stale_after_seconds));
   Backups backups(backup_source(folder, *journal, opened, keeper), system_files(), clock, *metrics);
+  TRY(remove_with_content(system_files(), folder.query_spill()));  // what a process that was killed left there
+  LakeQueries queries(config, folder);
   TRY_LET(const auto webhooks, open_webhooks({config, folder, *journal, *store, progress, *metrics}));
   const serve::ApiParts parts{
       .acceptor = acceptor,
@@ -301,7 +305,9 @@ Result<void> run_platform(const PlatformOptions& options, std::stop_token stop) 
       .live = &live,
       .start_backup = [&](const std::string& to, uint64_t keep) { return backups.start(to, keep); },
       .backup_state = [&] { return backups.state(); },
-      .webhooks = webhooks.get()};
+      .webhooks = webhooks.get(),
+      .ask_lake = [&](const Principal& who, const std::string& sql,
+                      serve::AnswerForm form) { return queries.ask(who, sql, form); }};
   TRY_LET(const auto server, serve::open_server(server_options(config, tls.get()), serve::api_routes(parts), *gate,
                                                 durability_of(*journal, ending), progress, *metrics, clock));
 
@@ -321,6 +327,7 @@ Result<void> run_platform(const PlatformOptions& options, std::stop_token stop) 
   supervised.stopping();
   log::info("stopping", {{"why", ended ? "asked to" : ended.error().message}});
   stop_and_join(driving);
+  queries.stop();
   server->stop(stop_wait_max);
   say_stopped(config.data);
   backups.stop();

@@ -3,10 +3,12 @@
 #include <algorithm>
 
 #include "base/environment.h"
+#include "base/random.h"
 #include "base/secret_file.h"
 #include "lake/local/local_objects.h"
 #include "lake/s3/s3_objects.h"
 #include "store/rocks/rocks.h"
+#include "transform/duckdb_engine.h"
 
 namespace waybill::app {
 namespace {
@@ -114,6 +116,22 @@ Result<std::unique_ptr<serve::Tls>> open_tls_of(const Config& config, Metrics& m
   if (config.tls_certificate.empty()) return nullptr;
   return serve::open_tls({.certificate = config.tls_certificate, .key = config.tls_key}, system_files(), system_clock(),
                          metrics);
+}
+
+Result<std::unique_ptr<lake::Objects>> open_objects_to_read(const Config& config, const DataFolder& folder) {
+  if (config.lake_location.starts_with("s3://"))
+    return fail(Code::invalid, "lake.location: questions are asked of a lake in a folder only");
+  const std::string place = config.lake_location.empty() ? folder.lake() : config.lake_location;
+  if (!system_files().info(place)) return fail(Code::not_found, "there is no lake in " + place + " yet");
+  return open_objects_of(config, {.path = folder.path, .lock = nullptr}, {});
+}
+
+Result<std::unique_ptr<transform::Engine>> open_engine_of(const Config& config, const DataFolder& folder, int threads) {
+  // One each: engines do not share a folder. The engine makes its own when it needs it, and removes it.
+  TRY(system_files().make_folder(folder.query_spill()));
+  const std::string mine = join_path(folder.query_spill(), std::to_string(random_seed()));
+  return transform::open_duckdb_engine(
+      {.memory_mib_max = config.query_memory_mib_max, .threads = threads, .spill_folder = mine});
 }
 
 }  // namespace waybill::app

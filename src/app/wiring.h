@@ -10,6 +10,7 @@
 #include "serve/tls.h"
 #include "store/live_files.h"
 #include "store/store.h"
+#include "transform/engine.h"
 
 namespace waybill::app {
 
@@ -28,5 +29,10 @@ Result<std::unique_ptr<lake::Objects>> open_objects_of(const Config& config, con
                                                        std::stop_token stop);
 Result<std::unique_ptr<serve::Tls>> open_tls_of(const Config& config,
                                                 Metrics& metrics);  // null: plain HTTP is asked for
+
+// The lake's files, beside whoever writes them. not_found where there are none yet; invalid: they are in a bucket.
+Result<std::unique_ptr<lake::Objects>> open_objects_to_read(const Config& config, const DataFolder& folder);
+// For questions; threads 0: as many as the machine has cores.
+Result<std::unique_ptr<transform::Engine>> open_engine_of(const Config& config, const DataFolder& folder, int threads);
 
 }  // namespace waybill::app

@@ -6,7 +6,8 @@
 namespace waybill {
 namespace {
 
-constexpr std::array<std::string_view, 5> role_names = {"deliverer", "customer", "service", "operator", "admin"};
+constexpr std::array<std::string_view, 6> role_names = {"deliverer", "customer", "service",
+                                                        "operator",  "admin",    "analyst"};
 
 }  // namespace
 
@@ -28,6 +29,7 @@ bool may(Role role, Act act) {
     case Act::read_order: return role == Role::customer || role == Role::op || role == Role::admin;
     case Act::read:
     case Act::observe: return role == Role::op || role == Role::admin;
+    case Act::query: return role == Role::analyst || role == Role::op || role == Role::admin;
     case Act::administer: return role == Role::admin;
   }
   return false;

@@ -16,6 +16,7 @@ enum class Role : uint8_t {
   service,    // writes locations and orders of anyone, gives links to customers
   op,         // "operator": reads everything
   admin,      // everything, credentials and backups included
+  analyst,    // asks the lake, nothing else
 };
 
 std::string_view to_string(Role role);
@@ -31,6 +32,7 @@ enum class Act : uint8_t {
   read_order,  // one order, its track and its last
   read,        // deliverers, lists, custody
   observe,     // metrics, quarantine
+  query,       // ask the lake
   administer,  // credentials, backups
 };
 

@@ -23,14 +23,15 @@ TEST(Access, each_role_may_do_what_its_work_needs_and_no_more) {
       {Role::deliverer, "greet identify write "},
       {Role::customer, "greet identify read_order "},
       {Role::service, "greet identify write command share "},
-      {Role::op, "greet identify share read_order read observe "},
+      {Role::op, "greet identify share read_order read observe query "},
       {Role::admin,
        "greet identify write command share read_order read observe "
-       "administer "}};
+       "query administer "},
+      {Role::analyst, "greet identify query "}};
   const std::vector<std::pair<Act, std::string>> acts = {
-      {Act::greet, "greet"},     {Act::identify, "identify"}, {Act::write, "write"},
-      {Act::command, "command"}, {Act::share, "share"},       {Act::read_order, "read_order"},
-      {Act::read, "read"},       {Act::observe, "observe"},   {Act::administer, "administer"}};
+      {Act::greet, "greet"}, {Act::identify, "identify"},     {Act::write, "write"}, {Act::command, "command"},
+      {Act::share, "share"}, {Act::read_order, "read_order"}, {Act::read, "read"},   {Act::observe, "observe"},
+      {Act::query, "query"}, {Act::administer, "administer"}};
   for (const auto& [role, expected] : table) {
     std::string found;
     for (const auto& [act, name] : acts)

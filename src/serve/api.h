@@ -23,6 +23,8 @@ namespace waybill::serve {
 
 class Live;
 
+enum class AnswerForm : uint8_t { json, csv };
+
 // A file of the built-in pages.
 struct Page {
   std::string path;              // "/web/waybill.js"
@@ -56,6 +58,8 @@ struct ApiParts {
   std::function<Result<void>(const std::string& to, uint64_t keep)> start_backup = {};
   std::function<std::string()> backup_state = {};
   Webhooks* webhooks = nullptr;  // where it is missing, so are the routes
+  // The answer to a SELECT over the lake as its body, within what this one may read (else denied). Where it is missing, so is the route.
+  std::function<Result<std::string>(const Principal& who, const std::string& sql, AnswerForm form)> ask_lake = {};
 };
 
 // A packed body may become this much larger than http.body_mib_max allows a plain one to be, not more: 413.
@@ -69,6 +73,8 @@ inline constexpr size_t live_resume_events_max = 1000;
 // Orders that a region's stream begins with, of those that there was news of within region_window; the list has the others.
 inline constexpr size_t live_region_orders_max = 1000;
 inline constexpr Duration region_window = std::chrono::hours(24);
+// Bytes of a statement of /v1/query.
+inline constexpr size_t query_bytes_max = 64 << 10;
 // Points of one answer in GeoJSON, GPX and CSV, as in JSON: store::track_limit_max.
 
 std::vector<Route> api_routes(const ApiParts& parts);
@@ -81,5 +87,6 @@ std::vector<Route> access_routes(const ApiParts& parts);
 std::vector<Route> backup_routes(const ApiParts& parts);
 std::vector<Route> live_routes(const ApiParts& parts);
 std::vector<Route> hook_routes(const ApiParts& parts);
+std::vector<Route> query_routes(const ApiParts& parts);
 
 }  // namespace waybill::serve

@@ -244,7 +244,7 @@ Grant take_grant(Taker& from) {
   grant.kind = static_cast<Grant::Kind>(kind & 3);
   const uint64_t flags = from.varint();
   const uint64_t role = flags >> role_shift & role_mask;
-  if ((flags & ~all) != 0 || role > static_cast<uint64_t>(Role::admin)) from.refuse();
+  if ((flags & ~all) != 0 || role > static_cast<uint64_t>(Role::analyst)) from.refuse();
   grant.revoked = (flags & revoked) != 0;
   grant.role = from.ok() ? static_cast<Role>(role) : Role::deliverer;
   grant.id = take_id<OrderId>(from, false).text;

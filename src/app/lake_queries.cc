@@ -1,0 +1,93 @@
+#include "app/lake_queries.h"
+
+#include <algorithm>
+
+#include "app/answer_text.h"
+#include "app/wiring.h"
+#include "lake/catalog.h"
+#include "transform/syntax.h"
+#include "transform/tables.h"
+
+namespace waybill::app {
+namespace {
+
+using transform::NamedTable;
+
+std::string lower(std::string text) {
+  for (char& c : text) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+  return text;
+}
+
+// Of all tables those that the engine is told of: the ones that the statement reads, or, where that cannot be said of it (SHOW,
+// EXPLAIN, what makes no sense), all that may be read.
+Result<std::vector<NamedTable>> wanted(std::vector<NamedTable> all, const Result<std::string>& syntax,
+                                       const LakeQuestion& question) {
+  std::set<std::string> read;
+  if (syntax)
+    for (const std::string& name : transform::tables_read(*syntax)) read.insert(lower(name));
+  std::vector<NamedTable> named, readable;
+  for (NamedTable& table : all) {
+    const bool may = question.may_read(table.name);
+    if (read.contains(table.name) && !may)
+      return fail(Code::denied, table.name + ": may not be read by whom this is asked for");
+    if (read.contains(table.name)) named.push_back(table);
+    if (may) readable.push_back(std::move(table));
+  }
+  return named.empty() ? std::move(readable) : std::move(named);
+}
+
+Result<std::unique_ptr<transform::Engine>> locked_engine(const Config& config, const DataFolder& folder,
+                                                         const LakeQuestion& question,
+                                                         const std::vector<std::string>& may_write) {
+  TRY_LET(const auto objects, open_objects_to_read(config, folder));
+  TRY_LET(const auto catalog, lake::open_catalog(*objects, system_clock()));
+  TRY_LET(auto engine, open_engine_of(config, folder, question.threads));
+  TRY_LET(const auto tables,
+          wanted(transform::tables_of(*catalog->now(), objects->url()), engine->syntax(question.sql), question));
+  for (const NamedTable& table : tables) TRY(engine->name_table(table));
+  TRY(engine->lock(may_write));
+  return engine;
+}
+
+}  // namespace
+
+Result<transform::Answer> ask_lake(const Config& config, const DataFolder& folder, const LakeQuestion& question) {
+  TRY_LET(const auto engine, locked_engine(config, folder, question, {}));
+  return engine->query(question.sql, question.limits);
+}
+
+Result<uint64_t> ask_lake_into(const Config& config, const DataFolder& folder, const LakeQuestion& question,
+                               const std::string& path) {
+  TRY_LET(const auto engine, locked_engine(config, folder, question, {path}));
+  auto rows = engine->query_into(question.sql, path, question.limits);
+  // What it has written of it is of no use to anybody.
+  if (!rows) [[maybe_unused]]
+    const Result<void> removed = system_files().remove(path);
+  return rows;
+}
+
+Result<std::string> LakeQueries::ask(const Principal& who, const std::string& sql, serve::AnswerForm form) {
+  struct Turn {
+    explicit Turn(std::atomic<uint64_t>& count) : running(count), before(count.fetch_add(1)) {}
+    ~Turn() { running.fetch_sub(1); }
+    Turn(const Turn&) = delete;
+    Turn& operator=(const Turn&) = delete;
+    std::atomic<uint64_t>& running;
+    const uint64_t before;
+  };
+  const Turn turn(running_);
+  if (turn.before >= config_.query_at_once_max)
+    return fail(Code::overloaded, "as many questions as may be asked at once are asked already (query.at_once_max)");
+  const LakeQuestion question{
+      .sql = sql,
+      .limits = {.rows_max = config_.query_rows_max,
+                 .bytes_max = query_answer_bytes_max,
+                 .time_max = std::chrono::seconds(config_.query_seconds_max),
+                 .stop = stop_.get_token()},
+      .threads = 1,  // the others are for those who bring locations
+      .may_read = [&](const std::string& table) { return may_read(config_.query_grants, who.role, table); }};
+  TRY_LET(const transform::Answer answer, ask_lake(config_, folder_, question));
+  return form == serve::AnswerForm::csv ? csv_text(answer) : json_text(answer);
+}
+
+}  // namespace waybill::app
