@@ -1,0 +1,68 @@
+"""Questions to the lake: by command and over HTTP, as people and programs ask them."""
+import csv
+import io
+import json
+import subprocess
+
+import pytest
+from running import Waybill, binary, run
+
+COUNT = "SELECT count(*) AS n FROM raw.deliverer_location"
+
+
+def location(number):
+    return {"order_id": 1001, "deliverer_id": "anna", "latitude": 41.15, "longitude": -8.61 - number / 1000,
+            "timestamp": f"2026-01-15T09:00:0{number}Z"}
+
+
+def ask(waybill, sql, **options):
+    return waybill.post("/v1/query", {"sql": sql}, **options)
+
+
+@pytest.fixture
+def filled(tmp_path):
+    """A platform whose lake has three locations."""
+    environment = {"WAYBILL_LAKE_ROLL_SECONDS": "1"}
+    with Waybill(tmp_path / "data", environment=environment) as waybill:
+        assert waybill.post("/v1/locations", [location(number) for number in range(3)]).status_code == 200
+        waybill.wait_until(lambda: ask(waybill, COUNT).json().get("rows") == [[3]], seconds_max=60)
+        yield waybill
+
+
+def test_a_location_is_asked_for_in_every_form(filled, tmp_path):
+    sql = "SELECT order_id, longitude, fix_at, sent_at FROM raw.deliverer_location ORDER BY fix_at LIMIT 1"
+    table = run("query", "--data", filled.data, sql)
+    assert table.stdout.splitlines()[2].split() == ["1001", "-8.61", "2026-01-15", "09:00:00", "NULL"], table.stderr
+    assert table.stdout.splitlines()[-1] == "1 row"
+    answered = json.loads(run("query", "--data", filled.data, "--format", "json", sql).stdout)
+    assert answered["rows"] == [["1001", -8.61, "2026-01-15 09:00:00", None]]
+    assert ask(filled, sql).json() == answered
+    text = ask(filled, sql, headers={"Accept": "text/csv"}).text
+    assert list(csv.reader(io.StringIO(text))) == [["order_id", "longitude", "fix_at", "sent_at"],
+                                                   ["1001", "-8.61", "2026-01-15 09:00:00", ""]]
+    out = tmp_path / "out.parquet"
+    assert run("query", "--data", filled.data, "--format", "parquet", "--out", out, sql).returncode == 0
+    assert out.read_bytes()[:4] == b"PAR1"
+
+
+def test_a_statement_comes_from_standard_input_and_what_is_wrong_goes_to_standard_error(filled):
+    asked = subprocess.run([binary(), "query", "--data", filled.data, "--format", "csv"], input=COUNT + ";\n", text=True,
+                           capture_output=True, timeout=60)
+    assert asked.stdout == "n\n3\n"
+    refused = run("query", "--data", filled.data, "SELECT nothing FROM raw.deliverer_location")
+    assert refused.returncode == 1
+    assert refused.stdout == ""
+    assert '"nothing" not found' in refused.stderr
+
+
+@pytest.mark.parametrize("sql", ["SELECT * FROM read_text('/etc/passwd')", "COPY (SELECT 1) TO '/tmp/waybill-query'",
+                                 "ATTACH '/tmp/waybill-query.db'", "INSTALL httpfs", "SET memory_limit = '100GB'"])
+def test_nothing_but_the_tables_can_be_reached(filled, sql):
+    refused = ask(filled, sql)
+    assert refused.status_code == 403, refused.text
+    assert run("query", "--data", filled.data, sql).returncode == 1
+
+
+def test_a_body_that_is_no_statement_is_refused(filled):
+    for body in [[], {}, {"sql": 1}, {"sql": "SELECT 1", "more": 2}, {"sql": "SELEC"}]:
+        assert filled.post("/v1/query", body).status_code == 400
