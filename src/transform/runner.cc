@@ -1,0 +1,331 @@
+#include "transform/runner.h"
+
+#include <algorithm>
+#include <charconv>
+
+#include "base/hash.h"
+#include "lake/source.h"
+#include "transform/checks.h"
+#include "transform/plan.h"
+
+namespace waybill::transform {
+namespace {
+
+constexpr std::string_view role = "transform";
+constexpr std::string_view raw_date_column = "fix_date";
+
+std::string list_of(const Dates& dates) {
+  std::string list;
+  for (const std::string& date : dates) list += (list.empty() ? "DATE '" : ", DATE '") + date + "'";
+  return list;
+}
+
+std::string literal(std::string_view text) {
+  std::string quoted = "'";
+  for (const char c : text) quoted += c == '\'' ? std::string("''") : std::string(1, c);
+  return quoted + "'";
+}
+
+Result<uint32_t> checksum_of(const std::string& path) {
+  constexpr size_t piece_bytes = 1 << 20;
+  TRY_LET(const lake::Source source, lake::Source::of_file(system_files(), path));
+  std::string buffer;
+  uint32_t sum = 0;
+  for (uint64_t at = 0; at < source.size(); at += piece_bytes) {
+    TRY_LET(const Bytes piece, source.piece(at, std::min<uint64_t>(piece_bytes, source.size() - at), buffer));
+    sum = crc32c(piece, sum);
+  }
+  return sum;
+}
+
+class Runner {
+ public:
+  Runner(const Tables& tables, const Graph& graph, const std::map<std::string, std::vector<Column>>& raw,
+         const RunOptions& options)
+      : catalog_(tables.catalog),
+        objects_(tables.objects),
+        engine_(tables.engine),
+        graph_(graph),
+        raw_(raw),
+        options_(options) {}
+
+  Result<std::vector<ModelRun>> run() {
+    TRY_LET(claim_, catalog_.claim(std::string(role)));
+    TRY(engine_.run("SET preserve_insertion_order = false", limits()));
+    for (const std::string_view zone : {"treated/", "final/"}) TRY(catalog_.remove_unnamed(std::string(zone)));
+    std::vector<ModelRun> runs;
+    for (size_t i = 0; i < graph_.models.size(); ++i) {
+      auto ran = make(graph_.models[i], graph_.reads[i], runs);
+      if (!ran) return fail_in(graph_.models[i].name, ran.error());
+      runs.push_back(*std::move(ran));
+    }
+    TRY(remove_with_content(system_files(), options_.scratch));
+    TRY(keep_ledger(runs));
+    return runs;
+  }
+
+ private:
+  Limits limits() const { return {.stop = options_.stop}; }
+
+  Result<ModelRun> make(const Model& model, const std::set<std::string>& reads, const std::vector<ModelRun>& before) {
+    ModelRun run{.model = model.name};
+    for (const ModelRun& other : before)
+      if (reads.contains(other.model) && (other.made == Made::failed || other.made == Made::blocked)) {
+        run.made = Made::blocked;
+        run.why = other.model + (other.made == Made::failed ? " failed: " + other.why : " is blocked");
+        return run;
+      }
+    const auto lake = catalog_.now();
+    Plan plan = plan_of(*lake, model, reads);
+    ask_for_more(*lake, model, plan);
+    if (!plan.whole && plan.dates.empty()) return as_it_was(*lake, run);
+    if (plan.whole) {
+      TRY(make_whole(model, reads, run));
+    } else {
+      TRY(make_dates(*lake, model, reads, plan.dates, run));
+    }
+    TRY(check(*lake, model, reads, plan.dates, run));
+    return run;
+  }
+
+  // Dates that were asked for, whether they changed or not.
+  void ask_for_more(const lake::Snapshot& lake, const Model& model, Plan& plan) const {
+    if (options_.from.empty() && options_.to.empty()) return;
+    plan.whole = model.partition.empty();
+    for (const auto& [input, reach] : model.reach)
+      for (const lake::DataFile* file : lake.of_table(input))
+        for (const std::string& date : dates_of(*file))
+          if (date >= options_.from && (options_.to.empty() || date <= options_.to)) plan.dates.insert(date);
+  }
+
+  // Nothing is to be made; what failed stays failed.
+  static ModelRun as_it_was(const lake::Snapshot& lake, ModelRun run) {
+    if (const auto found = lake.properties.find("test." + run.model); found != lake.properties.end()) {
+      run.made = Made::failed;
+      run.why = found->second;
+    }
+    return run;
+  }
+
+  const Model* model_of(const std::string& table) const {
+    const auto found = std::ranges::find(graph_.models, table, &Model::name);
+    return found == graph_.models.end() ? nullptr : &*found;
+  }
+
+  // The table's name stands for its rows; with dates: for those of them only.
+  Result<void> bind(const std::string& table, const Dates* dates) {
+    NamedTable named{.name = table};
+    for (const lake::DataFile* file : catalog_.now()->of_table(table)) {
+      const Dates of_file = dates_of(*file);
+      const auto wanted = [&](const std::string& date) { return dates->contains(date); };
+      if (dates == nullptr || std::ranges::any_of(of_file, wanted))
+        named.files.push_back(objects_.url() + '/' + file->key);
+    }
+    const Model* model = model_of(table);
+    if (model != nullptr) {
+      for (const ModelColumn& column : model->columns)
+        named.columns.push_back({.name = column.name, .type = column.type});
+    } else if (const auto known = raw_.find(table); known != raw_.end()) {
+      named.columns = known->second;
+    }
+    // A file of a model has one date; others have rows of several.
+    if (dates == nullptr || model != nullptr) return engine_.name_table(named);
+    named.name = "files." + table.substr(table.find('.') + 1);
+    TRY(engine_.name_table(named));
+    return engine_.run("CREATE SCHEMA IF NOT EXISTS " + table.substr(0, table.find('.')) + "; CREATE OR REPLACE VIEW " +
+                           table + " AS SELECT * FROM " + named.name + " WHERE " + std::string(raw_date_column) +
+                           " IN (" + list_of(*dates) + ")",
+                       limits());
+  }
+
+  Result<void> fresh_scratch() {
+    TRY(remove_with_content(system_files(), options_.scratch));
+    return system_files().make_folder(options_.scratch);
+  }
+
+  Result<void> make_whole(const Model& model, const std::set<std::string>& reads, ModelRun& run) {
+    TRY(fresh_scratch());
+    for (const std::string& input : reads) TRY(bind(input, nullptr));
+    TRY_LET(lake::DataFile file, query_file(model, model.sql, ""));
+    run.rows = file.rows;
+    options_.progress(model.name, 1);
+    return replace(model, {std::move(file)}, [](const lake::DataFile&) { return true; });
+  }
+
+  Result<void> make_dates(const lake::Snapshot& lake, const Model& model, const std::set<std::string>& reads,
+                          const Dates& dates, ModelRun& run) {
+    for (const Dates& part : parts_of(lake, model, dates, options_.rows_at_once_max)) {
+      TRY(fresh_scratch());
+      for (const std::string& input : reads) TRY(bind_reached(model, input, part));
+      const std::string folder = join_path(options_.scratch, "parts");
+      TRY(engine_.run(
+          "COPY (SELECT * FROM (" + model.sql + "\n) AS model WHERE " + model.partition + " IN (" + list_of(part) +
+              ")) TO " + literal(folder) +
+              " (FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1, ROW_GROUP_SIZE 1000000, PARTITION_BY (" +
+              model.partition + "), WRITE_PARTITION_COLUMNS)",
+          limits()));
+      TRY_LET(std::vector<lake::DataFile> files, put_parts(model, part, folder));
+      for (const lake::DataFile& file : files) run.rows += file.rows;
+      TRY(replace(model, std::move(files), [&](const lake::DataFile& file) { return part.contains(file.date); }));
+      run.dates += part.size();
+      options_.progress(model.name, static_cast<double>(run.dates) / static_cast<double>(dates.size()));
+    }
+    return {};
+  }
+
+  Result<void> bind_reached(const Model& model, const std::string& input, const Dates& part) {
+    const auto reach = model.reach.find(input);
+    if (reach == model.reach.end()) return bind(input, nullptr);
+    Dates needed;
+    for (const std::string& date : part) add_around(needed, date, reach->second.before, reach->second.after);
+    return bind(input, &needed);
+  }
+
+  // What the engine wrote, a folder a date. A date that has no rows any more gets a file without rows, so that whoever
+  // reads it sees that it changed.
+  Result<std::vector<lake::DataFile>> put_parts(const Model& model, const Dates& part, const std::string& folder) {
+    std::vector<lake::DataFile> files;
+    for (const std::string& date : part) {
+      const std::string of_date = join_path(folder, model.partition + "=" + date);
+      const auto written = system_files().list(of_date);
+      if (!written && written.error().code != Code::not_found) return std::unexpected(written.error());
+      if (!written) {
+        TRY_LET(lake::DataFile file,
+                query_file(model, "SELECT * FROM (" + model.sql + "\n) AS model WHERE FALSE", date));
+        files.push_back(std::move(file));
+        continue;
+      }
+      for (const FileInfo& info : *written) {
+        TRY_LET(lake::DataFile file, put_file(model.name, date, join_path(of_date, info.name)));
+        files.push_back(std::move(file));
+      }
+    }
+    return files;
+  }
+
+  Result<lake::DataFile> query_file(const Model& model, const std::string& sql, const std::string& date) {
+    const std::string path = join_path(options_.scratch, "whole.parquet");
+    TRY(engine_.query_into(sql, path, limits()));
+    TRY_LET(lake::DataFile file, put_file(model.name, date, path));
+    TRY(system_files().remove(path));
+    return file;
+  }
+
+  Result<lake::DataFile> put_file(const std::string& table, const std::string& date, const std::string& path) {
+    TRY_LET(const Answer rows,
+            engine_.query("SELECT SUM(num_rows) FROM parquet_file_metadata(" + literal(path) + ")", limits()));
+    lake::DataFile file{.table = table, .date = date};
+    const std::string count = rows.rows.at(0).at(0).value_or("0");
+    std::from_chars(count.data(), count.data() + count.size(), file.rows);
+    file.key = table;
+    file.key[table.find('.')] = '/';
+    if (!date.empty()) file.key += "/date=" + date;
+    // The claim is this run's alone, so the name is too.
+    file.key += "/part-" + std::to_string(claim_) + '-' + std::to_string(++files_put_) + ".parquet";
+    TRY_LET(file.crc32c, checksum_of(path));
+    TRY_LET(const FileInfo info, system_files().info(path));
+    file.bytes = info.size;
+    TRY(objects_.put_file(file.key, path, lake::IfThere::conflict));
+    return file;
+  }
+
+  template <class Goes>
+  Result<void> replace(const Model& model, std::vector<lake::DataFile> files, Goes goes) {
+    lake::Change change{
+        .role = std::string(role), .claim = claim_, .what = "transform " + model.name, .add = std::move(files)};
+    for (const lake::DataFile* file : catalog_.now()->of_table(model.name))
+      if (goes(*file)) change.remove.push_back(file->key);
+    TRY(catalog_.commit(std::move(change)));
+    return {};
+  }
+
+  // The model is done: `lake` is what it was made of.
+  Result<void> check(const lake::Snapshot& lake, const Model& model, const std::set<std::string>& reads,
+                     const Dates& dates, ModelRun& run) {
+    for (const std::string& input : reads) TRY(bind(input, model.reach.contains(input) ? &dates : nullptr));
+    for (const ModelColumn& column : model.columns)
+      if (const std::string table = column.refers_to.substr(0, column.refers_to.rfind('.'));
+          !table.empty() && !reads.contains(table))
+        TRY(bind(table, nullptr));
+    TRY(bind(model.name, model.partition.empty() ? nullptr : &dates));
+    TRY_LET(const std::vector<CheckResult> results, check_rows(engine_, model, limits()));
+    for (const CheckResult& result : results) {
+      ledger_.push_back({.model = model.name, .result = result});
+      if (result.failing > 0)
+        run.why += (run.why.empty() ? "" : "; ") + result.check + ": " + std::to_string(result.failing) + " rows";
+    }
+    run.made = run.why.empty() ? Made::made : Made::failed;
+    lake::Change change{
+        .role = std::string(role),
+        .claim = claim_,
+        .what = "transform " + model.name + " tested",
+        .set = {{made_property(model), made_text(lake.version, model)}, {"test." + model.name, run.why}}};
+    TRY(catalog_.commit(std::move(change)));
+    return {};
+  }
+
+  Result<void> keep_ledger(const std::vector<ModelRun>& runs) {
+    std::string made;
+    for (const ModelRun& run : runs)
+      if (run.made != Made::current)
+        made += (made.empty() ? "(" : ", (") + std::to_string(claim_) + ", " + literal(run.model) + ", " +
+                literal(to_string(run.made)) + ", " + std::to_string(run.rows) + ", " + std::to_string(run.dates) +
+                ", " + literal(run.why) + ")";
+    std::string tested;
+    for (const Tested& test : ledger_)
+      tested += (tested.empty() ? "(" : ", (") + std::to_string(claim_) + ", " + literal(test.model) + ", " +
+                literal(test.result.check) + ", " + std::to_string(test.result.failing) + ")";
+    if (made.empty()) return {};
+    lake::Change change{.role = std::string(role), .claim = claim_, .what = "transform done"};
+    TRY(fresh_scratch());
+    TRY(add_rows("treated.model_run", "run, model, outcome, made_rows, made_dates, why", made, change));
+    if (!tested.empty()) TRY(add_rows("treated.test_result", "run, model, test, failing_rows", tested, change));
+    TRY(catalog_.commit(std::move(change)));
+    return remove_with_content(system_files(), options_.scratch);
+  }
+
+  Result<void> add_rows(const std::string& table, const std::string& columns, const std::string& values,
+                        lake::Change& into) {
+    const std::string path = join_path(options_.scratch, table + ".parquet");
+    TRY(engine_.query_into("SELECT * FROM (VALUES " + values + ") AS rows_of_run(" + columns + ")", path, limits()));
+    TRY_LET(lake::DataFile file, put_file(table, "", path));
+    into.add.push_back(std::move(file));
+    return {};
+  }
+
+  struct Tested {
+    std::string model;
+    CheckResult result;
+  };
+
+  lake::Catalog& catalog_;
+  lake::Objects& objects_;
+  Engine& engine_;
+  const Graph& graph_;
+  const std::map<std::string, std::vector<Column>>& raw_;
+  const RunOptions& options_;
+  uint64_t claim_ = 0;
+  uint64_t files_put_ = 0;
+  std::vector<Tested> ledger_;
+};
+
+}  // namespace
+
+std::string_view to_string(Made made) {
+  switch (made) {
+    case Made::current: return "current";
+    case Made::made: return "made";
+    case Made::failed: return "failed";
+    case Made::blocked: return "blocked";
+  }
+  return "";
+}
+
+Result<std::vector<ModelRun>> run_models(const Tables& tables, const Graph& graph,
+                                         const std::map<std::string, std::vector<Column>>& raw,
+                                         const RunOptions& options) {
+  TRY(tables.catalog.refresh());
+  return Runner(tables, graph, raw, options).run();
+}
+
+}  // namespace waybill::transform
