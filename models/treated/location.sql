@@ -33,7 +33,7 @@ compared AS (
         CASE WHEN s.client_id IS NULL THEN s.latitude END,
         CASE WHEN s.client_id IS NULL THEN s.longitude END,
         CASE WHEN s.client_id IS NULL THEN s.delivery_state END
-      ORDER BY s.location_key
+      ORDER BY s.location_key NULLS LAST
     ) AS nth,
     COUNT(*) OVER (
       PARTITION BY
@@ -64,9 +64,9 @@ followed AS (
     fix_date, fix_us, received_us, sent_us, order_id, deliverer_id, delivery_state, latitude_e7, longitude_e7, latitude,
     longitude, cell, accuracy_m, altitude_m, speed_mps, heading_deg, client_id, attributes, location_key, repeats,
     is_zero, is_clock, is_zero OR is_clock AS is_off,
-    LAG(fix_us) OVER (PARTITION BY scope, is_zero OR is_clock ORDER BY fix_us, location_key) AS before_us,
-    LAG(latitude) OVER (PARTITION BY scope, is_zero OR is_clock ORDER BY fix_us, location_key) AS before_latitude,
-    LAG(longitude) OVER (PARTITION BY scope, is_zero OR is_clock ORDER BY fix_us, location_key) AS before_longitude
+    LAG(fix_us) OVER (PARTITION BY scope, is_zero OR is_clock ORDER BY fix_us NULLS LAST, location_key NULLS LAST) AS before_us,
+    LAG(latitude) OVER (PARTITION BY scope, is_zero OR is_clock ORDER BY fix_us NULLS LAST, location_key NULLS LAST) AS before_latitude,
+    LAG(longitude) OVER (PARTITION BY scope, is_zero OR is_clock ORDER BY fix_us NULLS LAST, location_key NULLS LAST) AS before_longitude
   FROM once
 ),
 measured AS (

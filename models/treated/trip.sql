@@ -9,10 +9,10 @@ WITH heard AS (
   SELECT
     order_id, deliverer_id, COALESCE(delivery_state, 'on_the_way') AS state, fix_date, fix_us, location_key, latitude,
     longitude, latitude_e7, longitude_e7,
-    LAG(fix_us) OVER (PARTITION BY order_id ORDER BY fix_us, location_key) AS before_us,
-    LAG(COALESCE(delivery_state, 'on_the_way')) OVER (PARTITION BY order_id ORDER BY fix_us, location_key) AS before_state,
-    LAG(latitude) OVER (PARTITION BY order_id ORDER BY fix_us, location_key) AS before_latitude,
-    LAG(longitude) OVER (PARTITION BY order_id ORDER BY fix_us, location_key) AS before_longitude
+    LAG(fix_us) OVER (PARTITION BY order_id ORDER BY fix_us NULLS LAST, location_key NULLS LAST) AS before_us,
+    LAG(COALESCE(delivery_state, 'on_the_way')) OVER (PARTITION BY order_id ORDER BY fix_us NULLS LAST, location_key NULLS LAST) AS before_state,
+    LAG(latitude) OVER (PARTITION BY order_id ORDER BY fix_us NULLS LAST, location_key NULLS LAST) AS before_latitude,
+    LAG(longitude) OVER (PARTITION BY order_id ORDER BY fix_us NULLS LAST, location_key NULLS LAST) AS before_longitude
   FROM treated.location
   WHERE order_id IS NOT NULL AND NOT is_zero AND NOT is_clock
 ),
@@ -44,13 +44,13 @@ placed AS (
     order_id, deliverer_id, state, fix_date, fix_us, location_key, latitude_e7, longitude_e7, begins, is_after, since_s,
     distance_m, is_jump, stands,
     SUM(CASE WHEN begins THEN 1 ELSE 0 END) OVER (
-      PARTITION BY order_id ORDER BY fix_us, location_key ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) AS nth,
+      PARTITION BY order_id ORDER BY fix_us NULLS LAST, location_key NULLS LAST ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) AS nth,
     MAX(CASE WHEN begins THEN fix_us END) OVER (
-      PARTITION BY order_id ORDER BY fix_us, location_key ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) AS begin_us,
+      PARTITION BY order_id ORDER BY fix_us NULLS LAST, location_key NULLS LAST ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) AS begin_us,
     MAX(CASE WHEN NOT stands THEN fix_us END) OVER (
-      PARTITION BY order_id ORDER BY fix_us, location_key ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) AS stood_from_us,
-    LEAD(CASE WHEN stands THEN 1 ELSE 0 END) OVER (PARTITION BY order_id ORDER BY fix_us, location_key) AS stands_on,
-    LEAD(CASE WHEN begins THEN 1 ELSE 0 END) OVER (PARTITION BY order_id ORDER BY fix_us, location_key) AS is_followed
+      PARTITION BY order_id ORDER BY fix_us NULLS LAST, location_key NULLS LAST ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) AS stood_from_us,
+    LEAD(CASE WHEN stands THEN 1 ELSE 0 END) OVER (PARTITION BY order_id ORDER BY fix_us NULLS LAST, location_key NULLS LAST) AS stands_on,
+    LEAD(CASE WHEN begins THEN 1 ELSE 0 END) OVER (PARTITION BY order_id ORDER BY fix_us NULLS LAST, location_key NULLS LAST) AS is_followed
   FROM stepped
 )
 SELECT

@@ -1,0 +1,273 @@
+#include "transform/runner.h"
+
+#include <gtest/gtest.h>
+#include <stdlib.h>
+
+#include <filesystem>
+#include <fstream>
+#include <sstream>
+
+#include "lake/local/local_objects.h"
+#include "transform/duckdb_engine.h"
+
+namespace waybill::transform {
+namespace {
+
+const std::vector<Column> raw_columns = {{"journal_epoch", "BIGINT"},  {"journal_partition", "INTEGER"},
+                                         {"journal_offset", "BIGINT"}, {"received_us", "BIGINT"},
+                                         {"fix_us", "BIGINT"},         {"fix_date", "DATE"},
+                                         {"sent_us", "BIGINT"},        {"order_id", "VARCHAR"},
+                                         {"deliverer_id", "VARCHAR"},  {"delivery_state", "VARCHAR"},
+                                         {"latitude_e7", "INTEGER"},   {"longitude_e7", "INTEGER"},
+                                         {"latitude_exact", "DOUBLE"}, {"longitude_exact", "DOUBLE"},
+                                         {"cell", "BIGINT"},           {"accuracy_m", "DOUBLE"},
+                                         {"altitude_m", "DOUBLE"},     {"speed_mps", "DOUBLE"},
+                                         {"heading_deg", "DOUBLE"},    {"client_id", "VARCHAR"},
+                                         {"attributes", "VARCHAR"}};
+
+// Objects of a folder whose n-th change fails, before or after it happened.
+class FailingObjects final : public lake::Objects {
+ public:
+  explicit FailingObjects(lake::Objects& inner) : inner_(inner) {}
+  Result<void> put(const std::string& key, Bytes content, lake::IfThere if_there) override {
+    return change([&] { return inner_.put(key, content, if_there); });
+  }
+  Result<void> put_file(const std::string& key, const std::string& path, lake::IfThere if_there) override {
+    return change([&] { return inner_.put_file(key, path, if_there); });
+  }
+  Result<std::string> get(const std::string& key) const override { return dead_ ? gone() : inner_.get(key); }
+  Result<std::vector<lake::ObjectInfo>> list(const std::string& prefix, const std::string& after) const override {
+    if (dead_) return std::unexpected(gone().error());
+    return inner_.list(prefix, after);
+  }
+  Result<void> remove(const std::string& key) override {
+    return change([&] { return inner_.remove(key); });
+  }
+  std::string url() const override { return inner_.url(); }
+
+  uint64_t left = 0;  // 0: none fails; after the one that does, nothing works any more
+  bool happens = false;  // only its answer is lost
+  bool dead_ = false;
+
+ private:
+  static Result<std::string> gone() { return fail(Code::unavailable, "killed"); }
+  template <class Do>
+  Result<void> change(Do act) {
+    if (dead_) return std::unexpected(gone().error());
+    if (left == 0 || --left > 0) return act();
+    dead_ = true;
+    if (happens) (void)act();
+    return std::unexpected(gone().error());
+  }
+  lake::Objects& inner_;
+};
+
+ModelFiles files_of_the_tree() {
+  ModelFiles files;
+  const std::filesystem::path folder = std::filesystem::path(WAYBILL_SOURCE_FOLDER) / "models";
+  for (const auto& entry : std::filesystem::recursive_directory_iterator(folder))
+    if (entry.path().extension() == ".sql" || entry.path().extension() == ".toml") {
+      std::stringstream content;
+      content << std::ifstream(entry.path()).rdbuf();
+      files[std::filesystem::relative(entry.path(), folder).generic_string()] = content.str();
+    }
+  return files;
+}
+
+class RunnerTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    std::string pattern = testing::TempDir() + "waybill-models-XXXXXX";
+    ASSERT_NE(::mkdtemp(pattern.data()), nullptr);
+    folder_ = pattern;
+    lake_folder_ = join_path(folder_, "lake");
+    open_lake();
+    engine_ = *open_duckdb_engine({.memory_mib_max = 400, .threads = 2, .spill_folder = join_path(folder_, "spill")});
+    auto models = read_models(files_of_the_tree());
+    ASSERT_TRUE(models) << models.error().message;
+    auto graph = arrange(*engine_, *models, {"raw.deliverer_location", "raw.order_command"});
+    ASSERT_TRUE(graph) << graph.error().message;
+    graph_ = *std::move(graph);
+  }
+  void TearDown() override { ASSERT_TRUE(remove_with_content(system_files(), folder_)); }
+
+  void open_lake() {
+    disk_ = *lake::open_local_objects({.folder = lake_folder_}, system_files());
+    objects_ = std::make_unique<FailingObjects>(*disk_);
+    catalog_ = *lake::open_catalog(*objects_, clock_);
+  }
+
+  // A bronze file of rows: offset, deliverer, order, state, fix "YYYY-MM-DD HH:MM:SS", latitude and longitude e7, client id.
+  void bronze(const std::string& rows) {
+    const std::string path = join_path(folder_, "bronze.parquet");
+    const auto done = engine_->query_into(
+        "SELECT 1::BIGINT AS journal_epoch, 0::INTEGER AS journal_partition, o::BIGINT AS journal_offset, epoch_us(t) "
+        "+ 1000000 AS "
+        "received_us, epoch_us(t) AS fix_us, CAST(t AS DATE) AS fix_date, NULL::BIGINT AS sent_us, r::VARCHAR AS "
+        "order_id, "
+        "d::VARCHAR AS deliverer_id, s::VARCHAR AS delivery_state, a::INTEGER AS latitude_e7, b::INTEGER AS "
+        "longitude_e7, "
+        "NULL::DOUBLE AS latitude_exact, NULL::DOUBLE AS longitude_exact, 1::BIGINT AS cell, 5::DOUBLE AS accuracy_m, "
+        "NULL::DOUBLE AS "
+        "altitude_m, NULL::DOUBLE AS speed_mps, NULL::DOUBLE AS heading_deg, c::VARCHAR AS client_id, NULL::VARCHAR AS "
+        "attributes "
+        "FROM (SELECT o, d, r, s, CAST(f AS TIMESTAMP) AS t, a, b, c FROM (VALUES " +
+            rows + ") AS v(o, d, r, s, f, a, b, c)) AS w",
+        path, {});
+    ASSERT_TRUE(done) << done.error().message;
+    lake::DataFile file{.key = "raw/internal/" + std::to_string(++bronze_files_) + ".parquet",
+                        .table = "raw.deliverer_location",
+                        .rows = *done};
+    const auto dates =
+        engine_->query("SELECT DISTINCT fix_date FROM read_parquet('" + path + "') ORDER BY fix_date", {});
+    for (const auto& row : dates->rows) file.dates.push_back(*row[0]);
+    ASSERT_TRUE(disk_->put_file(file.key, path, lake::IfThere::replace));
+    ASSERT_TRUE(system_files().remove(path));
+    const uint64_t claim = *catalog_->claim("test");
+    ASSERT_TRUE(catalog_->commit({.role = "test", .claim = claim, .what = "bronze", .add = {file}}));
+  }
+
+  Result<std::vector<ModelRun>> run_once(uint64_t rows_at_once_max = 1000) {
+    return run_models({*catalog_, *objects_, *engine_}, graph_, {{"raw.deliverer_location", raw_columns}},
+                      {.scratch = join_path(folder_, "scratch"), .rows_at_once_max = rows_at_once_max});
+  }
+  std::map<std::string, ModelRun> run(uint64_t rows_at_once_max = 1000) {
+    std::map<std::string, ModelRun> by_name;
+    const auto ran = run_once(rows_at_once_max);
+    EXPECT_TRUE(ran) << ran.error().message;
+    if (ran)
+      for (const ModelRun& model : *ran) by_name[model.model] = model;
+    return by_name;
+  }
+
+  // The answer as lines, of the table's current files.
+  std::string ask(const std::string& table, const std::string& columns, const std::string& order) {
+    NamedTable named{.name = table};
+    for (const lake::DataFile* file : catalog_->now()->of_table(table))
+      named.files.push_back(disk_->url() + '/' + file->key);
+    if (named.files.empty()) return "";
+    EXPECT_TRUE(engine_->name_table(named));
+    const auto answer = engine_->query("SELECT " + columns + " FROM " + table + " ORDER BY " + order, {});
+    EXPECT_TRUE(answer) << answer.error().message;
+    std::string text;
+    for (const auto& row : answer.value_or(Answer{}).rows) {
+      for (size_t i = 0; i < row.size(); ++i) text += (i > 0 ? " " : "") + row[i].value_or("-");
+      text += "\n";
+    }
+    return text;
+  }
+  std::string locations() {
+    return ask("treated.location", "location_key % 35184372088832, repeats, is_jump, round(distance_m)",
+               "fix_us, location_key");
+  }
+  std::string trips() {
+    return ask("treated.trip", "start_date, order_id, locations, round(metres), seconds, arrived_us IS NOT NULL",
+               "start_us, order_id");
+  }
+
+  ManualClock clock_{at_us(1'790'000'000'000'000)};
+  std::string folder_, lake_folder_;
+  std::unique_ptr<lake::Objects> disk_;
+  std::unique_ptr<FailingObjects> objects_;
+  std::unique_ptr<lake::Catalog> catalog_;
+  std::unique_ptr<Engine> engine_;
+  Graph graph_;
+  int bronze_files_ = 0;
+};
+
+constexpr const char* over_midnight =
+    "(1, 'd1', 'o1', 'start', '2026-01-01 23:50:00', 411500000, -86000000, NULL),"
+    "(2, 'd1', 'o1', 'on_the_way', '2026-01-01 23:59:00', 411510000, -86000000, NULL),"
+    "(4, 'd1', 'o1', 'arrived', '2026-01-02 00:10:00', 411520000, -86000000, NULL)";
+
+TEST_F(RunnerTest, a_location_that_came_again_stands_once_and_is_counted) {
+  bronze(
+      "(1, 'd1', 'o1', 'start', '2026-01-01 10:00:00', 411500000, -86000000, NULL),"
+      "(2, 'd1', 'o1', 'start', '2026-01-01 10:00:00', 411500000, -86000000, NULL),"
+      "(3, 'd1', 'o1', 'on_the_way', '2026-01-01 10:01:00', 411510000, -86000000, 'x'),"
+      "(4, 'd2', 'o2', 'on_the_way', '2026-01-01 10:01:00', 411510000, -86000000, 'x'),"
+      "(5, 'd1', 'o1', 'on_the_way', '2026-01-01 10:02:00', 411510000, -86000000, 'x')");
+  EXPECT_EQ(run()["treated.location"].why, "");
+  EXPECT_EQ(locations(), "1 1 false -\n3 1 false 111.0\n4 0 false -\n");
+}
+
+TEST_F(RunnerTest, a_jump_is_flagged_and_no_metres_of_a_trip) {
+  bronze(
+      "(1, 'd1', 'o1', 'start', '2026-01-01 10:00:00', 411500000, -86000000, NULL),"
+      "(2, 'd1', 'o1', NULL, '2026-01-01 10:01:00', 421500000, -86000000, NULL),"
+      "(3, 'd1', 'o1', 'arrived', '2026-01-01 10:02:00', 421510000, -86000000, NULL)");
+  run();
+  EXPECT_EQ(locations(), "1 0 false -\n2 0 true 111195.0\n3 0 false 111.0\n");
+  EXPECT_EQ(trips(), "2026-01-01 o1 3 111.0 120.0 true\n");
+}
+
+TEST_F(RunnerTest, a_late_row_makes_its_dates_again_and_only_those) {
+  bronze(over_midnight);
+  bronze("(5, 'd9', 'o9', 'start', '2025-01-01 10:00:00', 411500000, -86000000, NULL)");
+  run();
+  EXPECT_EQ(trips(), "2025-01-01 o9 1 0.0 0.0 false\n2026-01-01 o1 3 222.0 1200.0 true\n");
+  bronze("(6, 'd1', 'o1', 'on_the_way', '2026-01-02 00:05:00', 411530000, -86000000, NULL)");
+  const auto again = run();
+  EXPECT_EQ(again.at("treated.location").dates, 1u);  // the one after has no rows
+  EXPECT_EQ(again.at("treated.trip").dates, 2u);
+  EXPECT_EQ(trips(), "2025-01-01 o9 1 0.0 0.0 false\n2026-01-01 o1 4 445.0 1200.0 true\n");
+  for (const auto& [name, model] : run()) EXPECT_EQ(model.made, Made::current) << name;
+}
+
+TEST_F(RunnerTest, dates_made_together_and_alone_are_the_same) {
+  bronze(over_midnight);
+  bronze(
+      "(7, 'd1', 'o2', 'start', '2026-01-03 10:00:00', 411500000, -86000000, NULL),"
+      "(8, 'd1', 'o2', 'on_the_way', '2026-01-04 10:00:00', 411600000, -86000000, NULL),"
+      "(9, 'd1', 'o2', 'arrived', '2026-01-05 10:00:00', 411700000, -86000000, NULL)");
+  run();
+  const std::string together = locations() + trips();
+  lake_folder_ = join_path(folder_, "other");
+  open_lake();
+  bronze(over_midnight);
+  bronze(
+      "(7, 'd1', 'o2', 'start', '2026-01-03 10:00:00', 411500000, -86000000, NULL),"
+      "(8, 'd1', 'o2', 'on_the_way', '2026-01-04 10:00:00', 411600000, -86000000, NULL),"
+      "(9, 'd1', 'o2', 'arrived', '2026-01-05 10:00:00', 411700000, -86000000, NULL)");
+  run(1);
+  EXPECT_EQ(locations() + trips(), together);
+}
+
+TEST_F(RunnerTest, whatever_step_it_is_killed_at_the_lake_is_whole_and_the_next_run_makes_it_good) {
+  bronze(over_midnight);
+  run();
+  bronze("(6, 'd1', 'o1', 'on_the_way', '2026-01-02 00:05:00', 411530000, -86000000, NULL)");
+  bool failed = true;
+  for (uint64_t n = 1; failed; ++n) {
+    for (const bool happens : {false, true}) {
+      objects_->left = n;
+      objects_->happens = happens;
+      failed = !run_once(1).has_value();
+      open_lake();
+      EXPECT_TRUE(trips() == "2026-01-01 o1 3 222.0 1200.0 true\n" || trips() == "2026-01-01 o1 4 445.0 1200.0 true\n")
+          << n << trips();
+    }
+    ASSERT_LT(n, 200u);
+  }
+  run();
+  EXPECT_EQ(trips(), "2026-01-01 o1 4 445.0 1200.0 true\n");
+  EXPECT_EQ(locations(), "1 0 false -\n2 0 false 111.0\n6 0 false 222.0\n4 0 false 111.0\n");
+}
+
+TEST_F(RunnerTest, a_test_that_fails_stops_what_reads_the_model_and_says_why) {
+  for (Model& model : graph_.models)
+    if (model.name == "treated.location")
+      model.tests.push_back({.name = "never", .sql = "SELECT 1 FROM treated.location"});
+  bronze(over_midnight);
+  auto ran = run();
+  EXPECT_EQ(ran["treated.location"].made, Made::failed);
+  EXPECT_EQ(ran["treated.location"].why, "never: 3 rows");
+  EXPECT_EQ(ran["treated.trip"].made, Made::blocked);
+  EXPECT_EQ(ran["treated.trip"].why, "treated.location failed: never: 3 rows");
+  EXPECT_EQ(trips(), "");
+  EXPECT_EQ(run()["treated.location"].made, Made::failed);
+  EXPECT_NE(ask("treated.test_result", "test, failing_rows", "1").find("never 3\n"), std::string::npos);
+}
+
+}  // namespace
+}  // namespace waybill::transform
