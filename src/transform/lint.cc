@@ -142,11 +142,20 @@ Result<Graph> arrange(Engine& engine, std::vector<Model> models, const std::set<
       if (!reads[model.name].contains(input))
         return fail(Code::invalid, model.name + ": reach: does not read " + input);
   }
+  // A column that refers to a table is compared with it, so it is made before, as what is read is.
+  std::map<std::string, std::set<std::string>> needs = reads;
+  for (const Model& model : models)
+    for (const ModelColumn& column : model.columns)
+      if (const std::string table = column.refers_to.substr(0, column.refers_to.rfind('.')); !table.empty()) {
+        if (!reads.contains(table))
+          return fail(Code::invalid, model.name + ": " + column.name + " refers to " + table + ", which nobody makes");
+        needs[model.name].insert(table);
+      }
   Graph graph;
   std::set<std::string> done = known;
   while (!models.empty()) {
     const auto next = std::ranges::find_if(
-        models, [&](const Model& model) { return std::ranges::includes(done, reads[model.name]); });
+        models, [&](const Model& model) { return std::ranges::includes(done, needs[model.name]); });
     if (next == models.end()) {
       std::string ring;
       for (const Model& model : models) ring += (ring.empty() ? "" : ", ") + model.name;

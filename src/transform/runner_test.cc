@@ -25,6 +25,12 @@ const std::vector<Column> raw_columns = {{"journal_epoch", "BIGINT"},  {"journal
                                          {"heading_deg", "DOUBLE"},    {"client_id", "VARCHAR"},
                                          {"attributes", "VARCHAR"}};
 
+const std::vector<Column> command_columns = {{"journal_epoch", "BIGINT"},
+                                             {"journal_partition", "INTEGER"},
+                                             {"journal_offset", "BIGINT"},
+                                             {"order_id", "VARCHAR"},
+                                             {"promised_us", "BIGINT"}};
+
 // Objects of a folder whose n-th change fails, before or after it happened.
 class FailingObjects final : public lake::Objects {
  public:
@@ -128,7 +134,8 @@ class RunnerTest : public testing::Test {
   }
 
   Result<std::vector<ModelRun>> run_once(uint64_t rows_at_once_max = 1000) {
-    return run_models({*catalog_, *objects_, *engine_}, graph_, {{"raw.deliverer_location", raw_columns}},
+    return run_models({*catalog_, *objects_, *engine_}, graph_,
+                      {{"raw.deliverer_location", raw_columns}, {"raw.order_command", command_columns}},
                       {.scratch = join_path(folder_, "scratch"), .rows_at_once_max = rows_at_once_max});
   }
   std::map<std::string, ModelRun> run(uint64_t rows_at_once_max = 1000) {
@@ -231,6 +238,22 @@ TEST_F(RunnerTest, dates_made_together_and_alone_are_the_same) {
       "(9, 'd1', 'o2', 'arrived', '2026-01-05 10:00:00', 411700000, -86000000, NULL)");
   run(1);
   EXPECT_EQ(locations() + trips(), together);
+}
+
+TEST_F(RunnerTest, gold_follows_from_silver_and_its_tests_pass) {
+  bronze(over_midnight);
+  bronze("(7, NULL, 'o2', 'start', '2026-01-03 10:00:00', 411500000, -86000000, NULL)");
+  for (const auto& [name, model] : run()) EXPECT_EQ(model.made, Made::made) << name << ": " << model.why;
+  EXPECT_EQ(ask("final.fact_delivery",
+                "order_id, deliverer_key > 0, start_date_key, is_delivered, is_on_time, round(metres)", "1"),
+            "o1 true 20260101 true - 222.0\no2 false 20260103 false - 0.0\n");
+  EXPECT_EQ(ask("final.dim_date", "date_key, weekday, is_weekend", "1"),
+            "-1 - -\n20260101 4 false\n20260102 5 false\n20260103 6 true\n");
+  EXPECT_EQ(ask("final.work_by_hour", "SUM(locations), SUM(deliveries), round(SUM(kilometres), 3)", "1"),
+            "4 1 0.222\n");
+  EXPECT_EQ(
+      ask("final.dim_deliverer", "deliverer_id, version, valid_from, is_current", "version, deliverer_id NULLS FIRST"),
+      "- 1 - true\nd1 1 2026-01-01 true\n");
 }
 
 TEST_F(RunnerTest, whatever_step_it_is_killed_at_the_lake_is_whole_and_the_next_run_makes_it_good) {
