@@ -14,6 +14,7 @@
 #include "app/query_command.h"
 #include "app/status.h"
 #include "app/stop_signal.h"
+#include "app/transform_commands.h"
 #include "app/upgrade.h"
 #include "app/verify.h"
 #include "app/version.h"
@@ -167,6 +168,7 @@ constexpr Command commands[] = {
     {"simulate", "couriers that drive on streets and send where they are", add_simulate},
     {"replay", "send the locations of a file: NDJSON, CSV, GPX, also .gz", add_replay},
     {"verify", "do the books of a data folder balance? exits 1 when they do not", add_verify},
+    {"transform", "the treated and final tables of the lake: run, backfill, docs, lineage", add_transform},
     {"query", "SQL over the lake: once, or at a prompt", add_query},
     {"status", "how the running platform is, live; exits 1 when it is not ready", add_status},
     {"doctor", "looks at disk, clock, limits, port, folder and settings, and says what to do", add_doctor},

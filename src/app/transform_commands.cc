@@ -1,0 +1,140 @@
+#include "app/transform_commands.h"
+
+#include <CLI/CLI.hpp>
+
+#include <cstdio>
+
+#include "app/meter.h"
+#include "app/model_files.h"
+#include "app/stop_signal.h"
+#include "app/subcommands.h"
+#include "app/wiring.h"
+#include "transform/runner.h"
+#include "transform/tables.h"
+
+namespace waybill::app {
+namespace {
+
+using transform::Graph;
+using transform::Made;
+using transform::Model;
+using transform::ModelRun;
+
+struct TransformFlags {
+  std::string models;
+  std::string from;
+  std::string to;
+};
+
+std::map<std::string, std::vector<transform::Column>> raw_columns() {
+  std::map<std::string, std::vector<transform::Column>> columns;
+  for (const auto table : {lake::BronzeTable::deliverer_location, lake::BronzeTable::order_command})
+    columns[lake::table_name(table)] = transform::columns_of(table);
+  return columns;
+}
+
+Result<Graph> graph_of(transform::Engine& engine, const TransformFlags& flags) {
+  transform::ModelFiles files = built_in_models();
+  if (!flags.models.empty()) {
+    TRY_LET(files, models_of_folder(flags.models));
+  }
+  TRY_LET(std::vector<Model> models, transform::read_models(files));
+  std::set<std::string> known;
+  for (const auto& [table, columns] : raw_columns()) known.insert(table);
+  return transform::arrange(engine, std::move(models), known);
+}
+
+void show(const std::string& model, double share) {
+  constexpr int width = 30;
+  if (standard_error_terminal() == Terminal::no) return;
+  const int full = static_cast<int>(share * width);
+  std::fprintf(stderr, "\r%-28s [%s%s]%s", model.c_str(), std::string(full, '#').c_str(),
+               std::string(width - full, ' ').c_str(), share >= 1 ? "\n" : "");
+}
+
+Result<bool> run(const Config& config, const TransformFlags& flags, const std::stop_token& stop) {
+  TRY_LET(const DataFolder folder, open_data_folder(config.data, system_files()));
+  TRY_LET(const auto objects, open_objects_of(config, folder, stop));
+  TRY_LET(const auto catalog, lake::open_catalog(*objects, system_clock()));
+  TRY_LET(const auto engine, open_engine_of(config, folder, 0));
+  TRY_LET(const Graph graph, graph_of(*engine, flags));
+  TRY_LET(const std::vector<ModelRun> runs,
+          transform::run_models({*catalog, *objects, *engine}, graph, raw_columns(),
+                                {.scratch = join_path(folder.query_spill(), "transform"),
+                                 .from = flags.from,
+                                 .to = flags.to,
+                                 .progress = show,
+                                 .stop = stop}));
+  bool fine = true;
+  for (const ModelRun& ran : runs) {
+    fine = fine && ran.made != Made::failed && ran.made != Made::blocked;
+    std::printf("%-28s %-8s %12llu rows %6llu dates  %s\n", ran.model.c_str(), std::string(to_string(ran.made)).c_str(),
+                static_cast<unsigned long long>(ran.rows), static_cast<unsigned long long>(ran.dates), ran.why.c_str());
+  }
+  return fine;
+}
+
+int run_command(const Config& config, const TransformFlags& flags) {
+  const StopAtSignal stop;
+  const auto fine = run(config, flags, stop.token());
+  if (!fine) return failed(fine.error());
+  return *fine ? 0 : 1;
+}
+
+// Markdown: every table with its columns.
+std::string docs_of(const Graph& graph) {
+  std::string text;
+  for (const Model& model : graph.models) {
+    text += "### " + model.name + "\n" + model.what + " A row is " + model.grain +
+            ".\n\n| column | type | unit | what |\n|---|---|---|---|\n";
+    for (const transform::ModelColumn& column : model.columns)
+      text += "| `" + column.name + "` | " + column.type + (column.nullable ? " null" : "") + " | " + column.unit +
+              " | " + column.what + " |\n";
+    text += "\n";
+  }
+  return text;
+}
+
+// A Mermaid flowchart: what is made of what.
+std::string lineage_of(const Graph& graph) {
+  std::string text = "flowchart LR\n";
+  for (size_t i = 0; i < graph.models.size(); ++i)
+    for (const std::string& input : graph.reads[i]) text += "  " + input + " --> " + graph.models[i].name + "\n";
+  return text;
+}
+
+int tell(const Config& config, const TransformFlags& flags, std::string (*text_of)(const Graph&)) {
+  const auto text = [&]() -> Result<std::string> {
+    TRY_LET(const DataFolder folder, look_into_data_folder(config.data, system_files()));
+    TRY_LET(const auto engine, open_engine_of(config, folder, 1));
+    TRY_LET(const Graph graph, graph_of(*engine, flags));
+    return text_of(graph);
+  }();
+  return print(text);
+}
+
+}  // namespace
+
+std::function<int()> add_transform(CLI::App& command) {
+  auto chosen = std::make_shared<Run>();
+  auto flags = std::make_shared<TransformFlags>();
+  const auto add_models = [flags](CLI::App& sub) {
+    sub.add_option("--models", flags->models, "a folder of models; those of Waybill where it is not given");
+  };
+  const auto add_dates = [flags, add_models](CLI::App& sub) {
+    add_models(sub);
+    sub.add_option("--from", flags->from, "the first date, 2026-11-29")->required();
+    sub.add_option("--to", flags->to, "the last date")->required();
+  };
+  const auto runs = [flags](const Config& config) { return run_command(config, *flags); };
+  below(command, "run", "make what has changed", chosen, add_models, runs);
+  below(command, "backfill", "make these dates again, changed or not", chosen, add_dates, runs);
+  below(command, "docs", "every table and its columns, as Markdown", chosen, add_models,
+        [flags](const Config& config) { return tell(config, *flags, docs_of); });
+  below(command, "lineage", "what is made of what, as a Mermaid flowchart", chosen, add_models,
+        [flags](const Config& config) { return tell(config, *flags, lineage_of); });
+  command.require_subcommand(1);
+  return [chosen] { return (*chosen)(); };
+}
+
+}  // namespace waybill::app
