@@ -20,6 +20,7 @@ namespace waybill::app {
 class LakeWriter {
  public:
   LakeWriter(const Config& config, const DataFolder& folder, journal::Journal& journal, Clock& clock, Metrics& metrics);
+  ~LakeWriter() { giving_up_.request_stop(); }
 
   // Opens the lake, as far as it can be reached. invalid, conflict, corrupt: as it is it will never do.
   Result<void> open();

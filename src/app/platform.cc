@@ -257,6 +257,54 @@ void stop_and_join(std::jthread& thread) {
   thread.join();
 }
 
+// All that was opened, to be used.
+struct Opened {
+  const PlatformOptions& options;
+  Clock& clock;
+  Ending& ending;
+  journal::Journal& journal;
+  ingest::Subscriber& subscriber;
+  ingest::Keeper& keeper;
+  ingest::Silence& silence;
+  Backups& backups;
+  LakeQueries& queries;
+  RunningWebhooks& webhooks;
+  serve::Server& server;
+  LakeWriter* lake;  // null: none is written
+  serve::Tokens* tokens;  // null: it is open to everybody
+  serve::Tls* tls;  // null: plain HTTP
+};
+
+Result<void> serve_until(std::stop_token stop, const Opened& opened) {
+  const Config& config = opened.options.config;
+  Ending& ending = opened.ending;
+  std::jthread subscribing = subscribe(opened.subscriber, ending);
+  std::jthread keeping = keep(opened.keeper);
+  std::jthread listening([&](std::stop_token asked) { opened.silence.run(asked); });
+  const auto outside = watch_outside(opened.options, opened.tokens, opened.tls);
+  opened.webhooks.start();
+  if (opened.lake) opened.lake->start([&ending](const Error& error) { ending.fail(error); });
+  opened.server.start();
+  Supervised supervised(opened.server, opened.clock);
+  TRY_LET(const std::string url, say_where(opened.options, opened.server.port()));
+  TRY_LET(std::jthread driving, let_couriers_drive(opened.options, url, ending));
+
+  const Result<void> ended = ending.wait(stop);
+  supervised.stopping();
+  log::info("stopping", {{"why", ended ? "asked to" : ended.error().message}});
+  stop_and_join(driving);
+  opened.queries.stop();
+  opened.server.stop(stop_wait_max);
+  say_stopped(config.data);
+  opened.backups.stop();
+  for (std::jthread* thread : {&listening, &subscribing, &keeping}) stop_and_join(*thread);
+  if (opened.lake) opened.lake->stop(stop_wait_max);
+  TRY(ending.result());
+  TRY(opened.keeper.flush());
+  log::info("stopped", {{"records", opened.journal.durable_end()}});
+  return {};
+}
+
 }  // namespace
 
 Result<void> run_platform(const PlatformOptions& options, std::stop_token stop) {
@@ -312,31 +360,20 @@ Result<void> run_platform(const PlatformOptions& options, std::stop_token stop) 
                                                 durability_of(*journal, ending), progress, *metrics, clock));
 
   // Beyond this point nothing is opened.
-  std::jthread subscribing = subscribe(subscriber, ending);
-  std::jthread keeping = keep(keeper);
-  std::jthread listening([&](std::stop_token asked) { silence.run(asked); });
-  const auto outside = watch_outside(options, tokens.get(), tls.get());
-  webhooks->start();
-  if (lake) lake->start([&ending](const Error& error) { ending.fail(error); });
-  server->start();
-  Supervised supervised(*server, clock);
-  TRY_LET(const std::string url, say_where(options, server->port()));
-  TRY_LET(std::jthread driving, let_couriers_drive(options, url, ending));
-
-  const Result<void> ended = ending.wait(stop);
-  supervised.stopping();
-  log::info("stopping", {{"why", ended ? "asked to" : ended.error().message}});
-  stop_and_join(driving);
-  queries.stop();
-  server->stop(stop_wait_max);
-  say_stopped(config.data);
-  backups.stop();
-  for (std::jthread* thread : {&listening, &subscribing, &keeping}) stop_and_join(*thread);
-  if (lake) lake->stop(stop_wait_max);
-  TRY(ending.result());
-  TRY(keeper.flush());
-  log::info("stopped", {{"records", journal->durable_end()}});
-  return {};
+  return serve_until(stop, {.options = options,
+                            .clock = clock,
+                            .ending = ending,
+                            .journal = *journal,
+                            .subscriber = subscriber,
+                            .keeper = keeper,
+                            .silence = silence,
+                            .backups = backups,
+                            .queries = queries,
+                            .webhooks = *webhooks,
+                            .server = *server,
+                            .lake = lake.get(),
+                            .tokens = tokens.get(),
+                            .tls = tls.get()});
 }
 
 }  // namespace waybill::app
