@@ -329,6 +329,13 @@ Setting grants_setting() {
           .show = [](const Config& config) { return '"' + to_text(config.query_grants) + '"'; }};
 }
 
+std::vector<Setting> transform_settings() {
+  constexpr uint64_t day_seconds = 86400;
+  return {number("transform.every_seconds", "--transform-every-seconds", &Config::transform_every_seconds, 0,
+                 day_seconds,
+                 "the treated and final tables are made anew so often, where something is new; 0: only by command")};
+}
+
 std::vector<Setting> query_settings() {
   constexpr uint64_t mib_max = 1 << 24;
   return {
@@ -348,7 +355,7 @@ std::vector<Setting> query_settings() {
 std::vector<Setting> make_settings() {
   std::vector<Setting> all;
   for (const auto group : {general_settings, http_settings, storage_settings, access_settings, notify_settings,
-                           lake_settings, query_settings})
+                           lake_settings, transform_settings, query_settings})
     for (Setting& setting : group()) all.push_back(std::move(setting));
   for (Setting& setting : all) {
     setting.variable = "WAYBILL_" + setting.name;

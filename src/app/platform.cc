@@ -9,6 +9,7 @@
 #include "app/access.h"
 #include "app/assets.h"
 #include "app/backups.h"
+#include "app/lake_models.h"
 #include "app/lake_queries.h"
 #include "app/lake_writer.h"
 #include "app/serving.h"
@@ -268,6 +269,7 @@ struct Opened {
   ingest::Silence& silence;
   Backups& backups;
   LakeQueries& queries;
+  ModelSchedule& models;
   RunningWebhooks& webhooks;
   serve::Server& server;
   LakeWriter* lake;  // null: none is written
@@ -284,6 +286,7 @@ Result<void> serve_until(std::stop_token stop, const Opened& opened) {
   const auto outside = watch_outside(opened.options, opened.tokens, opened.tls);
   opened.webhooks.start();
   if (opened.lake) opened.lake->start([&ending](const Error& error) { ending.fail(error); });
+  opened.models.start();
   opened.server.start();
   Supervised supervised(opened.server, opened.clock);
   TRY_LET(const std::string url, say_where(opened.options, opened.server.port()));
@@ -294,6 +297,7 @@ Result<void> serve_until(std::stop_token stop, const Opened& opened) {
   log::info("stopping", {{"why", ended ? "asked to" : ended.error().message}});
   stop_and_join(driving);
   opened.queries.stop();
+  opened.models.stop();
   opened.server.stop(stop_wait_max);
   say_stopped(config.data);
   opened.backups.stop();
@@ -337,6 +341,7 @@ Result<void> run_platform(const PlatformOptions& options, std::stop_token stop) 
   Backups backups(backup_source(folder, *journal, opened, keeper), system_files(), clock, *metrics);
   TRY(remove_with_content(system_files(), folder.query_spill()));  // what a process that was killed left there
   LakeQueries queries(config, folder);
+  ModelSchedule models(config, folder, clock, *metrics);
   TRY_LET(const auto webhooks, open_webhooks({config, folder, *journal, *store, progress, *metrics}));
   const serve::ApiParts parts{
       .acceptor = acceptor,
@@ -369,6 +374,7 @@ Result<void> run_platform(const PlatformOptions& options, std::stop_token stop) 
                             .silence = silence,
                             .backups = backups,
                             .queries = queries,
+                            .models = models,
                             .webhooks = *webhooks,
                             .server = *server,
                             .lake = lake.get(),

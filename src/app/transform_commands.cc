@@ -4,8 +4,8 @@
 
 #include <cstdio>
 
+#include "app/lake_models.h"
 #include "app/meter.h"
-#include "app/model_files.h"
 #include "app/stop_signal.h"
 #include "app/subcommands.h"
 #include "app/wiring.h"
@@ -26,24 +26,6 @@ struct TransformFlags {
   std::string to;
 };
 
-std::map<std::string, std::vector<transform::Column>> raw_columns() {
-  std::map<std::string, std::vector<transform::Column>> columns;
-  for (const auto table : {lake::BronzeTable::deliverer_location, lake::BronzeTable::order_command})
-    columns[lake::table_name(table)] = transform::columns_of(table);
-  return columns;
-}
-
-Result<Graph> graph_of(transform::Engine& engine, const TransformFlags& flags) {
-  transform::ModelFiles files = built_in_models();
-  if (!flags.models.empty()) {
-    TRY_LET(files, models_of_folder(flags.models));
-  }
-  TRY_LET(std::vector<Model> models, transform::read_models(files));
-  std::set<std::string> known;
-  for (const auto& [table, columns] : raw_columns()) known.insert(table);
-  return transform::arrange(engine, std::move(models), known);
-}
-
 void show(const std::string& model, double share) {
   constexpr int width = 30;
   if (standard_error_terminal() == Terminal::no) return;
@@ -57,14 +39,11 @@ Result<bool> run(const Config& config, const TransformFlags& flags, const std::s
   TRY_LET(const auto objects, open_objects_of(config, folder, stop));
   TRY_LET(const auto catalog, lake::open_catalog(*objects, system_clock()));
   TRY_LET(const auto engine, open_engine_of(config, folder, 0));
-  TRY_LET(const Graph graph, graph_of(*engine, flags));
+  TRY_LET(const Graph graph, graph_of(*engine, flags.models));
   TRY_LET(const std::vector<ModelRun> runs,
-          transform::run_models({*catalog, *objects, *engine}, graph, raw_columns(),
-                                {.scratch = join_path(folder.query_spill(), "transform"),
-                                 .from = flags.from,
-                                 .to = flags.to,
-                                 .progress = show,
-                                 .stop = stop}));
+          transform::run_models(
+              {*catalog, *objects, *engine}, graph, raw_columns(),
+              {.scratch = models_scratch(folder), .from = flags.from, .to = flags.to, .progress = show, .stop = stop}));
   bool fine = true;
   for (const ModelRun& ran : runs) {
     fine = fine && ran.made != Made::failed && ran.made != Made::blocked;
@@ -107,7 +86,7 @@ int tell(const Config& config, const TransformFlags& flags, std::string (*text_o
   const auto text = [&]() -> Result<std::string> {
     TRY_LET(const DataFolder folder, look_into_data_folder(config.data, system_files()));
     TRY_LET(const auto engine, open_engine_of(config, folder, 1));
-    TRY_LET(const Graph graph, graph_of(*engine, flags));
+    TRY_LET(const Graph graph, graph_of(*engine, flags.models));
     return text_of(graph);
   }();
   return print(text);

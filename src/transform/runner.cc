@@ -13,6 +13,7 @@ namespace {
 
 constexpr std::string_view role = "transform";
 constexpr std::string_view raw_date_column = "fix_date";
+constexpr uint64_t runs_kept_max = 1000;  // in the ledger of runs
 
 std::string list_of(const Dates& dates) {
   std::string list;
@@ -75,32 +76,32 @@ class Runner {
         run.why = other.model + (other.made == Made::failed ? " failed: " + other.why : " is blocked");
         return run;
       }
-    const auto lake = catalog_.now();
-    Plan plan = plan_of(*lake, model, reads);
-    ask_for_more(*lake, model, plan);
-    if (!plan.whole && plan.dates.empty()) return as_it_was(*lake, run);
+    lake_ = catalog_.now();
+    Plan plan = plan_of(*lake_, model, reads);
+    ask_for_more(model, plan);
+    if (!plan.whole && plan.dates.empty()) return as_it_was(run);
     if (plan.whole) {
       TRY(make_whole(model, reads, run));
     } else {
-      TRY(make_dates(*lake, model, reads, plan.dates, run));
+      TRY(make_dates(model, reads, plan.dates, run));
     }
-    TRY(check(*lake, model, reads, plan.dates, run));
+    TRY(check(model, reads, plan.dates, run));
     return run;
   }
 
   // Dates that were asked for, whether they changed or not.
-  void ask_for_more(const lake::Snapshot& lake, const Model& model, Plan& plan) const {
+  void ask_for_more(const Model& model, Plan& plan) const {
     if (options_.from.empty() && options_.to.empty()) return;
     plan.whole = model.partition.empty();
     for (const auto& [input, reach] : model.reach)
-      for (const lake::DataFile* file : lake.of_table(input))
+      for (const lake::DataFile* file : lake_->of_table(input))
         for (const std::string& date : dates_of(*file))
           if (date >= options_.from && (options_.to.empty() || date <= options_.to)) plan.dates.insert(date);
   }
 
   // Nothing is to be made; what failed stays failed.
-  static ModelRun as_it_was(const lake::Snapshot& lake, ModelRun run) {
-    if (const auto found = lake.properties.find("test." + run.model); found != lake.properties.end()) {
+  ModelRun as_it_was(ModelRun run) const {
+    if (const auto found = lake_->properties.find("test." + run.model); found != lake_->properties.end()) {
       run.made = Made::failed;
       run.why = found->second;
     }
@@ -112,10 +113,11 @@ class Runner {
     return found == graph_.models.end() ? nullptr : &*found;
   }
 
-  // The table's name stands for its rows; with dates: for those of them only.
-  Result<void> bind(const std::string& table, const Dates* dates) {
+  // The table's name stands for its rows in the lake that the model is made of; with dates: for those of them only.
+  Result<void> bind(const std::string& table, const Dates* dates) { return bind(*lake_, table, dates); }
+  Result<void> bind(const lake::Snapshot& lake, const std::string& table, const Dates* dates) {
     NamedTable named{.name = table};
-    for (const lake::DataFile* file : catalog_.now()->of_table(table)) {
+    for (const lake::DataFile* file : lake.of_table(table)) {
       const Dates of_file = dates_of(*file);
       const auto wanted = [&](const std::string& date) { return dates->contains(date); };
       if (dates == nullptr || std::ranges::any_of(of_file, wanted))
@@ -152,9 +154,8 @@ class Runner {
     return replace(model, {std::move(file)}, [](const lake::DataFile&) { return true; });
   }
 
-  Result<void> make_dates(const lake::Snapshot& lake, const Model& model, const std::set<std::string>& reads,
-                          const Dates& dates, ModelRun& run) {
-    for (const Dates& part : parts_of(lake, model, dates, options_.rows_at_once_max)) {
+  Result<void> make_dates(const Model& model, const std::set<std::string>& reads, const Dates& dates, ModelRun& run) {
+    for (const Dates& part : parts_of(*lake_, model, dates, options_.rows_at_once_max)) {
       TRY(fresh_scratch());
       for (const std::string& input : reads) TRY(bind_reached(model, input, part));
       const std::string folder = join_path(options_.scratch, "parts");
@@ -239,15 +240,14 @@ class Runner {
     return {};
   }
 
-  // The model is done: `lake` is what it was made of.
-  Result<void> check(const lake::Snapshot& lake, const Model& model, const std::set<std::string>& reads,
-                     const Dates& dates, ModelRun& run) {
+  // The model is done.
+  Result<void> check(const Model& model, const std::set<std::string>& reads, const Dates& dates, ModelRun& run) {
     for (const std::string& input : reads) TRY(bind(input, model.reach.contains(input) ? &dates : nullptr));
     for (const ModelColumn& column : model.columns)
       if (const std::string table = column.refers_to.substr(0, column.refers_to.rfind('.'));
           !table.empty() && !reads.contains(table))
         TRY(bind(table, nullptr));
-    TRY(bind(model.name, model.partition.empty() ? nullptr : &dates));
+    TRY(bind(*catalog_.now(), model.name, model.partition.empty() ? nullptr : &dates));
     TRY_LET(const std::vector<CheckResult> results, check_rows(engine_, model, limits()));
     for (const CheckResult& result : results) {
       ledger_.push_back({.model = model.name, .result = result});
@@ -259,7 +259,7 @@ class Runner {
         .role = std::string(role),
         .claim = claim_,
         .what = "transform " + model.name + " tested",
-        .set = {{made_property(model), made_text(lake.version, model)}, {"test." + model.name, run.why}}};
+        .set = {{made_property(model), made_text(lake_->version, model)}, {"test." + model.name, run.why}}};
     TRY(catalog_.commit(std::move(change)));
     return {};
   }
@@ -278,16 +278,26 @@ class Runner {
     if (made.empty()) return {};
     lake::Change change{.role = std::string(role), .claim = claim_, .what = "transform done"};
     TRY(fresh_scratch());
-    TRY(add_rows("treated.model_run", "run, model, outcome, made_rows, made_dates, why", made, change));
-    if (!tested.empty()) TRY(add_rows("treated.test_result", "run, model, test, failing_rows", tested, change));
+    TRY(put_rows("treated.model_run", "run, model, outcome, made_rows, made_dates, why", made, change));
+    if (!tested.empty()) TRY(put_rows("treated.test_result", "run, model, test, failing_rows", tested, change));
     TRY(catalog_.commit(std::move(change)));
     return remove_with_content(system_files(), options_.scratch);
   }
 
-  Result<void> add_rows(const std::string& table, const std::string& columns, const std::string& values,
+  // One file, of these rows and those of the runs before.
+  Result<void> put_rows(const std::string& table, const std::string& columns, const std::string& values,
                         lake::Change& into) {
+    const auto lake = catalog_.now();
+    std::string rows = "SELECT " + columns + " FROM (VALUES " + values + ") AS rows_of_run(" + columns + ")";
+    const std::vector<const lake::DataFile*> before = lake->of_table(table);
+    for (const lake::DataFile* file : before) into.remove.push_back(file->key);
+    if (!before.empty()) {
+      TRY(bind(*lake, table, nullptr));
+      const uint64_t oldest = claim_ > runs_kept_max ? claim_ - runs_kept_max : 0;
+      rows += " UNION ALL SELECT " + columns + " FROM " + table + " WHERE run > " + std::to_string(oldest);
+    }
     const std::string path = join_path(options_.scratch, table + ".parquet");
-    TRY(engine_.query_into("SELECT * FROM (VALUES " + values + ") AS rows_of_run(" + columns + ")", path, limits()));
+    TRY(engine_.query_into(rows, path, limits()));
     TRY_LET(lake::DataFile file, put_file(table, "", path));
     into.add.push_back(std::move(file));
     return {};
@@ -306,6 +316,7 @@ class Runner {
   const RunOptions& options_;
   uint64_t claim_ = 0;
   uint64_t files_put_ = 0;
+  std::shared_ptr<const lake::Snapshot> lake_;  // that the model at hand is made of; others may commit meanwhile
   std::vector<Tested> ledger_;
 };
 

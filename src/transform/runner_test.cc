@@ -3,8 +3,10 @@
 #include <gtest/gtest.h>
 #include <stdlib.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <fstream>
+#include <functional>
 #include <sstream>
 
 #include "lake/local/local_objects.h"
@@ -39,6 +41,7 @@ class FailingObjects final : public lake::Objects {
     return change([&] { return inner_.put(key, content, if_there); });
   }
   Result<void> put_file(const std::string& key, const std::string& path, lake::IfThere if_there) override {
+    if (before_location && key.starts_with("treated/location/")) std::exchange(before_location, nullptr)();
     return change([&] { return inner_.put_file(key, path, if_there); });
   }
   Result<std::string> get(const std::string& key) const override { return dead_ ? gone() : inner_.get(key); }
@@ -53,6 +56,8 @@ class FailingObjects final : public lake::Objects {
 
   uint64_t left = 0;  // 0: none fails; after the one that does, nothing works any more
   bool happens = false;  // only its answer is lost
+  std::function<void()>
+      before_location;  // called once, before a file of treated.location: meanwhile somebody else does it
   bool dead_ = false;
 
  private:
@@ -290,6 +295,30 @@ TEST_F(RunnerTest, a_test_that_fails_stops_what_reads_the_model_and_says_why) {
   EXPECT_EQ(trips(), "");
   EXPECT_EQ(run()["treated.location"].made, Made::failed);
   EXPECT_NE(ask("treated.test_result", "test, failing_rows", "1").find("never 3\n"), std::string::npos);
+}
+
+TEST_F(RunnerTest, rows_that_come_while_a_model_is_made_are_of_the_next_run) {
+  bronze("(1, 'd', 'o', 'start', '2026-11-29 10:00:00', 411000000, -86000000, NULL)");
+  objects_->before_location = [&] {
+    bronze("(2, 'd', 'o', 'start', '2026-11-29 10:01:00', 411000000, -86100000, NULL)");
+  };
+  const auto first = run();
+  EXPECT_EQ(first.at("treated.location").made, Made::made) << first.at("treated.location").why;
+  EXPECT_EQ(first.at("treated.location").rows, 1u);
+  EXPECT_EQ(run().at("treated.location").rows, 2u);
+  EXPECT_EQ(run().at("treated.location").made, Made::current);
+}
+
+TEST_F(RunnerTest, the_ledger_of_runs_is_one_file_however_often_it_is_run) {
+  for (int i = 0; i < 3; ++i) {
+    bronze("(" + std::to_string(i + 1) + ", 'd', 'o', 'start', '2026-11-29 10:0" + std::to_string(i) +
+           ":00', 411000000, -86000000, NULL)");
+    run();
+  }
+  for (const char* table : {"treated.model_run", "treated.test_result"})
+    EXPECT_EQ(catalog_->now()->of_table(table).size(), 1u) << table;
+  const std::string runs = ask("treated.model_run", "run", "run");
+  for (const char* run : {"1\n", "2\n", "3\n"}) EXPECT_NE(runs.find(run), std::string::npos) << runs;
 }
 
 }  // namespace

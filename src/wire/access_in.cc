@@ -16,7 +16,8 @@ bool read_member(size_t which, std::string_view value, FieldReader& fields, Acce
       std::string role;
       if (!fields.text(field, value, role)) return false;
       into.role = parse_role(role);
-      return into.role ? true : fields.refuse(field, "expected deliverer, customer, service, operator, admin or analyst");
+      return into.role ? true
+                       : fields.refuse(field, "expected deliverer, customer, service, operator, admin or analyst");
     }
     case 1: {
       bool integer = false;
