@@ -13,6 +13,8 @@ constexpr std::chrono::milliseconds idle_wait{500};
 // for it; no reader and no viewer sees more of it than this.
 constexpr std::chrono::milliseconds gather_time{1};
 constexpr size_t small_batch_records = 1000;
+// With so many waiting behind it, the next batch is read and decoded while the one at hand is put.
+constexpr uint64_t ahead_records_min = 4000;
 constexpr std::chrono::milliseconds retry_wait_first{10};
 constexpr std::chrono::milliseconds retry_wait_max{1000};
 // A fix older than this came late or from a file: it says nothing about how long we take.
@@ -89,15 +91,20 @@ Subscriber::Subscriber(journal::Journal& journal, store::Store& store, Progress&
 }
 
 Result<size_t> Subscriber::step() {
-  TRY_LET(const journal::ReadResult read, journal_.read(next_, batch_bytes_max));
-  if (read.records.empty()) return 0;
-  const std::vector<store::Entry> entries = decode(read, undecodable_);
+  if (!at_hand_) {
+    TRY_LET(at_hand_, ahead_.valid() ? ahead_.get() : read(next_));
+    if (at_hand_->entries.empty()) return at_hand_.reset(), 0;
+  }
+  const std::span<const store::Entry> entries = at_hand_->entries;
+  const uint64_t end = next_ + entries.size();
+  if (!ahead_.valid() && journal_.durable_end() >= end + ahead_records_min)
+    ahead_ = std::async([this, end] { return read(end); });
   const auto begun = clock_.steady();
   events_.clear();
   const bool told = feed_ && feed_->wanted();
-  TRY(store_.put(journal_.position(read.first), entries, told ? &events_ : nullptr));
+  TRY(store_.put(journal_.position(next_), entries, told ? &events_ : nullptr));
   put_seconds_.observe(std::chrono::duration<double>(clock_.steady() - begun).count());
-  next_ = read.first + entries.size();
+  next_ = end;
   // Before anybody can see it: who has read a location finds it counted.
   put_.add(entries.size());
   const auto taken = store_.watermarks().taken;
@@ -108,7 +115,16 @@ Result<size_t> Subscriber::step() {
   if (told) feed_->tell(events_);
   if (came_meanwhile) feed_->missed();
   observe(entries);
-  return entries.size();
+  const size_t put = entries.size();
+  at_hand_.reset();
+  return put;
+}
+
+Subscriber::Read Subscriber::read(uint64_t offset) {
+  auto batch = std::make_unique<Batch>();
+  TRY_LET(batch->read, journal_.read(offset, batch_bytes_max));
+  batch->entries = decode(batch->read, undecodable_);
+  return batch;
 }
 
 void Subscriber::observe(std::span<const store::Entry> entries) {

@@ -1,11 +1,13 @@
 // ingest/subscribe.h — carries records from the journal into the store, at its own pace, from the store's own watermark on.
 //
 // Delivery: each position is put at least once; the store keeps it once.
-// Threads:  run() in a thread of its own.
+// Threads:  run() in a thread of its own; while much waits it starts another, which reads the next batch.
 // Failure:  overloaded and unavailable are tried again for ever, told in Health; corrupt ends run().
 #pragma once
 
 #include <array>
+#include <future>
+#include <memory>
 #include <stop_token>
 
 #include "base/health.h"
@@ -35,6 +37,14 @@ class Subscriber {
   Result<size_t> step();
 
  private:
+  // Records of the journal, and what they say; `entries` point into `read`, so it stays where it is.
+  struct Batch {
+    journal::ReadResult read;
+    std::vector<store::Entry> entries;
+  };
+  using Read = Result<std::unique_ptr<const Batch>>;
+
+  Read read(uint64_t offset);
   void observe(std::span<const store::Entry> entries);
 
   journal::Journal& journal_;
@@ -53,6 +63,8 @@ class Subscriber {
   Histogram& put_seconds_;
   Histogram& received_to_visible_seconds_;
   Histogram& fix_to_visible_seconds_;
+  std::unique_ptr<const Batch> at_hand_;  // begins at next_; stays until it is put
+  std::future<Read> ahead_;  // of what stands behind it, where much waits
 };
 
 }  // namespace waybill::ingest
