@@ -1,8 +1,10 @@
 #include <algorithm>
+#include <array>
 
 #include "serve/api.h"
 #include "serve/problem.h"
 #include "wire/json_text.h"
+#include "wire/object_in.h"
 
 namespace waybill::serve {
 namespace {
@@ -14,13 +16,6 @@ bool names(std::string_view header, std::string_view type) {
                             [](char a, char b) { return std::tolower(static_cast<unsigned char>(a)) == b; });
 }
 
-Reply not_a_statement() {
-  return reply_of(Problem{.status = 400,
-                          .detail = "the body is not a statement",
-                          .field = "body",
-                          .expected = R"({"sql": "SELECT …"}, or the statement itself as text/plain)"});
-}
-
 std::expected<std::string, Reply> statement_of(const Request& request) {
   if (request.body.size() > query_bytes_max)
     return std::unexpected(
@@ -28,24 +23,18 @@ std::expected<std::string, Reply> statement_of(const Request& request) {
                          .detail = "a statement has at most " + std::to_string(query_bytes_max) + " bytes",
                          .field = "body"}));
   if (names(request.header("Content-Type"), "text/plain")) {
-    if (!wire::is_utf8(request.body)) return std::unexpected(not_a_statement());
+    if (!wire::is_utf8(request.body) || request.body.empty())
+      return std::unexpected(refused({.field = "body", .reason = "expected a statement, as UTF-8", .raw = {}}));
     return std::string(request.body);
   }
-  wire::JsonChecker checker;
-  if (!checker.check(request.body)) return std::unexpected(not_a_statement());
-  const std::string_view object = wire::json_trimmed(request.body);
-  if (wire::kind_of(object) != wire::JsonKind::object) return std::unexpected(not_a_statement());
-  std::optional<std::string> sql;
-  wire::JsonWalk walk(object);
-  for (std::string_view name, value; walk.next_member(name, value);) {
-    std::string scratch;
-    if (name != R"("sql")" || wire::kind_of(value) != wire::JsonKind::string) return std::unexpected(not_a_statement());
-    const auto text = wire::json_string(value, scratch);
-    if (!text) return std::unexpected(not_a_statement());
-    sql = std::string(*text);
-  }
-  if (!sql) return std::unexpected(not_a_statement());
-  return *sql;
+  constexpr std::array<std::string_view, 1> names_known = {"sql"};
+  std::string sql;
+  const auto read = wire::read_object(
+      request.body, names_known,
+      [&](size_t, std::string_view value, wire::FieldReader& fields) { return fields.text("sql", value, sql); });
+  if (!read) return std::unexpected(refused(read.error()));
+  if (sql.empty()) return std::unexpected(refused({.field = "sql", .reason = "is required", .raw = {}}));
+  return sql;
 }
 
 // For a line of the audit: whole characters only.

@@ -22,7 +22,7 @@ def ask(waybill, sql, **options):
 @pytest.fixture
 def filled(tmp_path):
     """A platform whose lake has three locations."""
-    environment = {"WAYBILL_LAKE_ROLL_SECONDS": "1"}
+    environment = {"WAYBILL_LAKE_ROLL_SECONDS": "1", "WAYBILL_TRANSFORM_EVERY_SECONDS": "1"}
     with Waybill(tmp_path / "data", environment=environment) as waybill:
         assert waybill.post("/v1/locations", [location(number) for number in range(3)]).status_code == 200
         waybill.wait_until(lambda: ask(waybill, COUNT).json().get("rows") == [[3]], seconds_max=60)
@@ -64,5 +64,39 @@ def test_nothing_but_the_tables_can_be_reached(filled, sql):
 
 
 def test_a_body_that_is_no_statement_is_refused(filled):
-    for body in [[], {}, {"sql": 1}, {"sql": "SELECT 1", "more": 2}, {"sql": "SELEC"}]:
-        assert filled.post("/v1/query", body).status_code == 400
+    for body, status in [([], 400), ({}, 422), ({"sql": 1}, 422), ({"sql": "SELECT 1", "more": 2}, 422), ({"sql": "SELEC"}, 400)]:
+        assert filled.post("/v1/query", body).status_code == status, body
+
+
+def test_a_location_is_in_the_treated_and_final_tables_a_little_later(filled):
+    for table in ("treated.location", "final.fact_location"):
+        filled.wait_until(lambda table=table: ask(filled, f"SELECT count(*) FROM {table}").json().get("rows") == [[3]], seconds_max=60)
+    assert ask(filled, "SELECT deliverer_id, count(*) FROM treated.location GROUP BY deliverer_id").json()["rows"] == [["anna", 3]]
+    filled.stop()
+    again = run("transform", "run", "--data", filled.data)
+    assert again.returncode == 0 and "current" in again.stdout, again.stdout + again.stderr
+    lake = [line for line in filled.verify("--deep").stdout.splitlines() if line.startswith("lake")]
+    assert lake and "3 locations" in lake[0]
+
+
+def test_a_bit_that_is_flipped_in_a_file_of_the_lake_is_found(filled):
+    filled.stop()
+    file = sorted(filled.data.glob("lake/raw/internal/deliverer_data/deliverer_location/*/*/*.parquet"))[0]
+    content = bytearray(file.read_bytes())
+    content[len(content) // 2] ^= 1
+    file.write_bytes(content)
+    assert filled.verify().returncode == 0, "the books alone do not tell"
+    deep = filled.verify("--deep")
+    assert deep.returncode == 1 and "checksum" in deep.stdout and file.name in deep.stdout, deep.stdout
+
+
+def test_what_is_killed_while_the_lake_is_written_balances_when_it_has_started_again(filled):
+    for number in range(3, 9):
+        assert filled.post("/v1/locations", [location(number)]).status_code == 200
+        filled.kill()
+        filled.start()
+    filled.wait_until(lambda: ask(filled, COUNT).json().get("rows") == [[9]], seconds_max=60)
+    filled.stop()
+    assert filled.verify("--deep").returncode == 0
+    assert json.loads(run("query", "--data", filled.data, "--format", "json",
+                          "SELECT count(DISTINCT journal_offset) FROM raw.deliverer_location").stdout)["rows"] == [[9]]
