@@ -112,6 +112,8 @@ def test_a_deliverer_moves_no_order_that_another_one_carries(guarded):
     shop, mine = guarded.roles["service"], guarded.roles["deliverer"]
     assert guarded.post("/v1/orders", [{"order_id": 20, "deliverer_id": 8}, {"order_id": 21, "deliverer_id": 7}],
                         headers=shop).status_code == 200
+    # A read waits for what was acknowledged before it; the door goes by what the store shows.
+    assert guarded.get("/v1/orders/20", headers=guarded.roles["operator"]).json()["deliverer_id"] == 8
     arrived = {**LOCATION, "delivery_state": "arrived"}
     denied = guarded.post("/v1/locations", {**arrived, "order_id": 20}, headers=mine)
     assert denied.status_code == 403 and denied.json()["failures"][0]["field"] == "order_id"
