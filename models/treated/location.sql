@@ -8,9 +8,9 @@ WITH sent AS (
     fix_date, fix_us, received_us, sent_us, order_id, deliverer_id, delivery_state, latitude_e7, longitude_e7,
     COALESCE(latitude_exact, latitude_e7 / 1e7) AS latitude, COALESCE(longitude_exact, longitude_e7 / 1e7) AS longitude,
     cell, accuracy_m, altitude_m, speed_mps, heading_deg, client_id, attributes,
-    -- A position as one number, in the order of positions: 8 bits epoch, 10 bits partition, 45 bits offset.
-    CAST(journal_epoch AS BIGINT) * 36028797018963968 + CAST(journal_partition AS BIGINT) * 35184372088832
-      + journal_offset AS location_key,
+    -- A position as one number: 10 bits partition, 53 bits offset. A lake takes each offset of a partition once, whichever
+    -- epoch gave it, so the epoch is left out.
+    CAST(journal_partition AS BIGINT) * 9007199254740992 + journal_offset AS location_key,
     CASE WHEN deliverer_id IS NULL THEN CONCAT('o', order_id) ELSE CONCAT('d', deliverer_id) END AS scope,
     COALESCE(client_id, '') AS own_id,
     CASE WHEN client_id IS NULL THEN fix_us ELSE 0 END AS moment

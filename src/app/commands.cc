@@ -10,6 +10,7 @@
 #include "app/client_commands.h"
 #include "app/config_flags.h"
 #include "app/doctor.h"
+#include "app/lake_commands.h"
 #include "app/platform.h"
 #include "app/query_command.h"
 #include "app/status.h"
@@ -169,6 +170,7 @@ constexpr Command commands[] = {
     {"replay", "send the locations of a file: NDJSON, CSV, GPX, also .gz", add_replay},
     {"verify", "do the books of a data folder balance? exits 1 when they do not", add_verify},
     {"transform", "the treated and final tables of the lake: run, backfill, docs, lineage", add_transform},
+    {"lake", "what the lake holds: ls, files, history", add_lake},
     {"query", "SQL over the lake: once, or at a prompt", add_query},
     {"status", "how the running platform is, live; exits 1 when it is not ready", add_status},
     {"doctor", "looks at disk, clock, limits, port, folder and settings, and says what to do", add_doctor},

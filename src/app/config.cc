@@ -294,6 +294,7 @@ Setting lake_location_setting() {
 std::vector<Setting> lake_settings() {
   constexpr uint64_t day_seconds = 86400;
   constexpr uint64_t mib_max = 1024;
+  constexpr uint64_t year_hours = 8760;
   return {
       yes_or_no("lake.enabled", "--lake-enabled", &Config::lake_enabled,
                 "false writes no lake; one that is left out for so long that the journal was trimmed cannot go on"),
@@ -302,6 +303,8 @@ std::vector<Setting> lake_settings() {
              "a location is in the lake at most about so long after it came"),
       number("lake.roll_mib", "--lake-roll-mib", &Config::lake_roll_mib, 1, mib_max,
              "records of so many MiB become a file earlier; they are held in memory"),
+      number("lake.history_hours", "--lake-history-hours", &Config::lake_history_hours, 1, year_hours,
+             "replaced files and the catalog's versions stay for so long"),
       text("lake.s3_endpoint", "--lake-s3-endpoint", &Config::lake_s3_endpoint, "a URL, as http://127.0.0.1:9000",
            "server of the bucket, asked as URL/BUCKET; AWS, asked as BUCKET.s3.REGION, where it is not given"),
       text("lake.s3_region", "--lake-s3-region", &Config::lake_s3_region, "a name", "region of the bucket"),

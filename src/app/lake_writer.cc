@@ -20,24 +20,19 @@ LakeWriter::LakeWriter(const Config& config, const DataFolder& folder, journal::
     : config_(config), folder_(folder), journal_(journal), clock_(clock), metrics_(metrics) {}
 
 Result<void> LakeWriter::reach() {
-  if (!objects_) {
-    TRY_LET(objects_, open_objects_of(config_, folder_, giving_up_.get_token()));
-  }
   if (!opened_) {
     TRY_LET(opened_, lake::open_catalog(*objects_, clock_));
   }
   TRY_LET(bronze_, lake::open_bronze(journal_, *objects_, *opened_, clock_, metrics_,
                                      {.roll_every = std::chrono::seconds(config_.lake_roll_seconds),
-                                      .roll_bytes = config_.lake_roll_mib << 20}));
+                                      .roll_bytes = config_.lake_roll_mib << 20,
+                                      .history = std::chrono::hours(config_.lake_history_hours)}));
   catalog_.store(opened_.get(), std::memory_order_release);
   return {};
 }
 
 Result<void> LakeWriter::open() {
-  const Result<void> reached = reach();
-  if (reached || !may_get_better(reached.error())) return reached;
-  log::warning("the lake cannot be reached yet; the journal keeps what it shall have",
-               {{"why", reached.error().message}});
+  TRY_LET(objects_, open_objects_of(config_, folder_, giving_up_.get_token()));
   return {};
 }
 
@@ -68,10 +63,14 @@ void LakeWriter::start(std::function<void(const Error&)> on_failure) {
 }
 
 void LakeWriter::run(const std::stop_token& stop) {
-  while (!bronze_) {
+  while (true) {
+    const Result<void> reached = reach();
+    if (reached) break;
+    if (!may_get_better(reached.error())) return on_failure_(reached.error());
+    log::warning("the lake cannot be reached; the journal keeps what it shall have",
+                 {{"why", reached.error().message}});
     pause(reach_again, stop);
     if (stop.stop_requested()) return;
-    if (auto reached = reach(); !reached && !may_get_better(reached.error())) return on_failure_(reached.error());
   }
   if (auto ran = bronze_->run(stop); !ran) on_failure_(ran.error());
 }

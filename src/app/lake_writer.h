@@ -22,7 +22,7 @@ class LakeWriter {
   LakeWriter(const Config& config, const DataFolder& folder, journal::Journal& journal, Clock& clock, Metrics& metrics);
   ~LakeWriter() { giving_up_.request_stop(); }
 
-  // Opens the lake, as far as it can be reached. invalid, conflict, corrupt: as it is it will never do.
+  // Whether the settings name a place. It is not asked yet: what is accepted waits for no lake.
   Result<void> open();
   // Who must have it before it goes from journal or store.
   ingest::Consumer consumer();

@@ -93,7 +93,10 @@ Subscriber::Subscriber(journal::Journal& journal, store::Store& store, Progress&
 Result<size_t> Subscriber::step() {
   if (!at_hand_) {
     TRY_LET(at_hand_, ahead_.valid() ? ahead_.get() : read(next_));
-    if (at_hand_->entries.empty()) return at_hand_.reset(), 0;
+    if (at_hand_->entries.empty()) {
+      at_hand_.reset();
+      return 0;
+    }
   }
   const std::span<const store::Entry> entries = at_hand_->entries;
   const uint64_t end = next_ + entries.size();

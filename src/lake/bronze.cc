@@ -11,7 +11,9 @@ namespace waybill::lake {
 namespace {
 
 constexpr size_t read_bytes_max = 1 << 20;
-constexpr std::chrono::milliseconds idle_wait{500};
+// Nobody waits for what is collected, so it is read in large pieces.
+constexpr std::chrono::milliseconds gather_time{500};
+constexpr uint64_t behind_records_min = 10'000;
 constexpr std::chrono::milliseconds retry_wait_first{100};
 constexpr std::chrono::milliseconds retry_wait_max{10'000};
 
@@ -44,11 +46,10 @@ class JournalBronze final : public Bronze {
       const Result<size_t> taken = step(last ? Write::all : Write::due);
       if (taken) {
         retry_wait = retry_wait_first;
-        if (*taken > 0) continue;
-        if (last) return {};
-        if (const auto tidied = compact_when_time(); !tidied)
-          log::warning("the lake's files are not put together", {{"why", tidied.error().message}});
-        journal_.wait_for(next_, std::min(idle_wait, until_due()), stop);
+        if (last && *taken == 0) return {};
+        if (last || behind()) continue;
+        keep_tidy();
+        pause(std::min(gather_time, until_due()), stop);
         continue;
       }
       const Error& error = taken.error();
@@ -84,16 +85,23 @@ class JournalBronze final : public Bronze {
   }
 
   Result<bool> compact_next() override {
-    if (lost_) TRY(take_over());
     const auto state = catalog_.now();
     // Also what is collected now may be of an hour that is over.
     const IngestHour open = range_->empty() ? ingest_hour(clock_.now()) : range_->hour();
     const auto files = next_to_compact(*state, open, options_.compact);
     if (files.empty()) return false;
-    lost_ = true;  // a commit of which nothing is known: what is collected is read again
     TRY(compact(objects_, catalog_, claim_, files));
-    lost_ = false;
     return true;
+  }
+
+  Result<uint64_t> expire() override {
+    TRY_LET(const uint64_t replaced, catalog_.expire(clock_.now() - options_.history));
+    uint64_t unnamed = 0;
+    for (size_t i = 0; i < bronze_table_count; ++i) {
+      TRY_LET(const uint64_t removed, catalog_.remove_unnamed(bronze_folder(BronzeTable(i))));
+      unnamed += removed;
+    }
+    return replaced + unnamed;
   }
 
   uint64_t end() const override { return end_.load(std::memory_order_acquire); }
@@ -121,11 +129,24 @@ class JournalBronze final : public Bronze {
     return {};
   }
 
-  Result<void> compact_when_time() {
-    if (clock_.steady() - compacted_ < options_.compact_every) return {};
-    TRY_LET(const bool more, compact_next());
-    if (!more) compacted_ = clock_.steady();
-    return {};
+  // Whether there is enough to read for another piece at once.
+  bool behind() const { return journal_.durable_end() - next_ >= behind_records_min; }
+
+  void keep_tidy() {
+    const auto now = clock_.steady();
+    const auto tell = [this](const Error& error) {
+      failures_.add();
+      log::warning("the lake is not tidied up", {{"why", error.message}});
+    };
+    if (now >= tidy_at_) {
+      const auto more = compact_next();
+      if (!more) tell(more.error());
+      if (!more || !*more) tidy_at_ = now + options_.tidy_every;
+    }
+    if (now >= expire_at_) {
+      expire_at_ = now + options_.expire_every;
+      if (const auto expired = expire(); !expired) tell(expired.error());
+    }
   }
 
   void reached(uint64_t end) {
@@ -134,7 +155,7 @@ class JournalBronze final : public Bronze {
   }
 
   std::chrono::milliseconds until_due() const {
-    if (range_->empty()) return idle_wait;
+    if (range_->empty()) return gather_time;
     return options_.roll_every - std::chrono::duration_cast<std::chrono::milliseconds>(clock_.steady() - begun_);
   }
 
@@ -176,7 +197,8 @@ class JournalBronze final : public Bronze {
   bool lost_ = false;  // what is collected is of no use: begin again from the catalog
   std::unique_ptr<BronzeRange> range_;
   std::chrono::steady_clock::time_point begun_;
-  std::chrono::steady_clock::time_point compacted_;  // looked at, with nothing left to do
+  std::chrono::steady_clock::time_point tidy_at_;
+  std::chrono::steady_clock::time_point expire_at_;
   std::optional<Time> newest_received_;
   wire::Record record_;
   std::atomic<uint64_t> end_{0};

@@ -24,8 +24,10 @@ inline constexpr std::string_view bronze_role = "bronze";
 struct BronzeOptions {
   std::chrono::milliseconds roll_every{60'000};  // a location is in the lake at most about so long after it came
   uint64_t roll_bytes = 64 << 20;  // of records: more becomes a file earlier
-  std::chrono::milliseconds compact_every{60'000};
+  std::chrono::milliseconds tidy_every{60'000};
   CompactOptions compact{};
+  std::chrono::milliseconds expire_every{3'600'000};
+  std::chrono::hours history{1};  // replaced files and versions stay so long, for those who still read them
 };
 
 class Bronze {
@@ -36,8 +38,10 @@ class Bronze {
   // Takes what is there, some of it: how many records. Writes what is due; with Write::all also what is not due yet.
   enum class Write { due, all };
   virtual Result<size_t> step(Write write) = 0;
-  // Makes files of an hour that is over one: false where there is nothing to do. run() does so by itself.
+  // What run() does by itself from time to time: makes files of an hour that is over one, false where there is nothing to
+  // do; and lets go of what the history is too short for, and of files that no version names: how many.
   virtual Result<bool> compact_next() = 0;
+  virtual Result<uint64_t> expire() = 0;
   virtual uint64_t end() const = 0;  // the lake has custody of everything below
 };
 

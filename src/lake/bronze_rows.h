@@ -23,9 +23,7 @@ class LocationRows {
   ~LocationRows();
   void add(const Position& position, const Location& location);
   size_t size() const;
-  size_t bytes() const;  // of memory, about
   Result<std::string> to_parquet();  // the whole file; the rows are gone then
-  void clear();
 
  private:
   struct Columns;

@@ -251,6 +251,30 @@ TEST_F(BronzeTest, the_files_of_an_hour_that_is_over_become_one_whatever_fails) 
   }
 }
 
+TEST_F(BronzeTest, what_was_replaced_goes_when_its_history_is_over_and_so_does_what_nobody_named) {
+  const auto bronze = start();
+  for (int i = 0; i < 3; ++i) {
+    append_locations(4);
+    ASSERT_DONE(take_all(*bronze));
+  }
+  clock.advance(1h);
+  ASSERT_EQ(bronze->compact_next(), true);
+  ASSERT_DONE(
+      objects.put(bronze_folder(BronzeTable::deliverer_location) + "left-by-a-dead-process", {}, IfThere::conflict));
+  const auto in_lake = [&] { return objects.list("raw/", {})->size(); };
+  EXPECT_EQ(in_lake(), 5u);
+  EXPECT_EQ(bronze->expire(), 1u) << "only what no version names: somebody may still read the three";
+  EXPECT_EQ(in_lake(), 4u);
+  clock.advance(1h + 1s);
+  append_locations(1);
+  ASSERT_DONE(take_all(*bronze));
+  EXPECT_EQ(bronze->expire(), 3u);
+  EXPECT_EQ(in_lake(), 2u);
+  EXPECT_LE(objects.list("catalog/version-", {})->size(), 1u);
+  expect_books_balance();
+  ASSERT_DONE(take_all(*start()));
+}
+
 TEST_F(BronzeTest, files_become_one_only_up_to_so_many_rows) {
   const auto bronze = start({.compact = {.rows_max = 10}});
   for (int i = 0; i < 5; ++i) {

@@ -11,7 +11,7 @@
 namespace waybill::lake {
 
 struct CompactOptions {
-  uint64_t rows_max = 2'000'000;  // of the files that become one: they are held in memory
+  uint64_t rows_max = 1'000'000;  // of the files that become one: they are held in memory, some 200 bytes each
 };
 
 // The next files that should become one: of one table, hour and epoch, one behind the other; empty where there are none.

@@ -5,15 +5,6 @@
 
 namespace waybill::lake {
 
-std::string_view to_string(Zone zone) {
-  switch (zone) {
-    case Zone::raw: return "raw";
-    case Zone::treated: return "treated";
-    case Zone::final: return "final";
-  }
-  return "";
-}
-
 std::string_view to_string(BronzeTable table) {
   switch (table) {
     case BronzeTable::deliverer_location: return "deliverer_location";

@@ -1,4 +1,4 @@
-// lake/layout.h — the lake's zones, tables and the keys of their files (docs/FORMATS.md, Lake).
+// lake/layout.h — the lake's raw tables and the keys of their files (docs/FORMATS.md, Lake).
 #pragma once
 
 #include <cstdint>
@@ -9,10 +9,6 @@
 #include "base/position.h"
 
 namespace waybill::lake {
-
-// bronze, silver and gold, by the names that paths and SQL have for them.
-enum class Zone { raw, treated, final };
-std::string_view to_string(Zone zone);
 
 // The tables that bronze writes, each a record kind. Others are named by models and sources.
 enum class BronzeTable { deliverer_location, order_command, quarantine };

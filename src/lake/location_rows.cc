@@ -83,12 +83,6 @@ struct LocationColumns {
     attributes.add(unless_empty(location.attributes));
   }
 
-  size_t bytes() const {
-    constexpr size_t row = sizeof(Position) + 4 * sizeof(int64_t) + sizeof(std::optional<int64_t>) +
-                           4 * sizeof(std::optional<double>) + sizeof(Marks);
-    return position.size() * row + order.bytes() + deliverer.bytes() + client.bytes() + attributes.bytes();
-  }
-
   bool before(uint32_t row, uint32_t other) const {
     return fix_us[row] != fix_us[other] ? fix_us[row] < fix_us[other] : position[row] < position[other];
   }
@@ -306,13 +300,11 @@ LocationRows::~LocationRows() = default;
 
 void LocationRows::add(const Position& position, const Location& location) { columns_->add(position, location); }
 size_t LocationRows::size() const { return columns_->position.size(); }
-size_t LocationRows::bytes() const { return columns_->bytes(); }
-void LocationRows::clear() { *columns_ = {}; }
 
 Result<std::string> LocationRows::to_parquet() {
   auto file = write_rows<LocationColumns>(table_name(BronzeTable::deliverer_location), location_columns, *columns_,
                                           columns_->sorted());
-  clear();
+  *columns_ = {};
   return file;
 }
 

@@ -24,4 +24,8 @@ bool is_key(std::string_view key) {
   return true;
 }
 
+Result<void> check_key(const std::string& key) {
+  return is_key(key) ? Result<void>() : fail(Code::invalid, "'" + key + "' cannot name an object");
+}
+
 }  // namespace waybill::lake

@@ -55,7 +55,8 @@ class Objects {
 // only the holder of a role writes where it writes.
 Result<void> put_unnamed(Objects& objects, const std::string& key, Bytes content);
 
-// Whether the text may name an object.
+// Whether the text may name an object; invalid where it may not.
 bool is_key(std::string_view key);
+Result<void> check_key(const std::string& key);
 
 }  // namespace waybill::lake

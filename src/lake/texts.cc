@@ -41,9 +41,4 @@ std::vector<uint32_t> Texts::ranks() const {
   return ranks;
 }
 
-size_t Texts::bytes() const {
-  return kept_.size() + ends_.size() * (sizeof(size_t) + sizeof(uint32_t)) +
-         (codes_.size() + slots_.size()) * sizeof(uint32_t);
-}
-
 }  // namespace waybill::lake

@@ -24,7 +24,6 @@ class Texts {
   }  // the same for the same text, from 0 on; none where there is none
   size_t different() const { return ends_.size(); }
   std::vector<uint32_t> ranks() const;  // by code: its place among the different texts in the order of their bytes
-  size_t bytes() const;  // of memory, about
 
  private:
   std::string_view text_of(uint32_t code) const {

@@ -3,6 +3,8 @@
 #include <charconv>
 #include <sstream>
 
+#include "transform/sql_text.h"
+
 namespace waybill::transform {
 namespace {
 
@@ -10,12 +12,6 @@ std::string joined(const std::vector<std::string>& parts) {
   std::string all;
   for (const std::string& part : parts) all += (all.empty() ? "" : ", ") + part;
   return all;
-}
-
-std::string literal(const std::string& text) {
-  std::string quoted = "'";
-  for (const char c : text) quoted += c == '\'' ? std::string("''") : std::string(1, c);
-  return quoted + "'";
 }
 
 std::string number(double value) {
@@ -36,7 +32,7 @@ std::vector<ModelTest> checks_of(const Model& model) {
     if (!column.nullable) checks.push_back({.name = "not_null " + column.name, .sql = rows + column.name + " IS NULL"});
     if (!column.accepted.empty()) {
       std::vector<std::string> values;
-      for (const std::string& value : column.accepted) values.push_back(literal(value));
+      for (const std::string& value : column.accepted) values.push_back(sql_literal(value));
       checks.push_back(
           {.name = "accepted " + column.name, .sql = rows + column.name + " NOT IN (" + joined(values) + ")"});
     }

@@ -12,8 +12,6 @@ struct DuckdbOptions {
   int threads = 0;  // 0: as many as the machine has cores
   std::string spill_folder{};  // for what does not fit into memory; made when needed. Empty: nothing is spilled
   uint64_t spill_mib_max = 4096;
-  std::string extension_folder{};  // of extensions that are loaded; empty: none is
-  std::vector<std::string> extensions{};  // by name, signed
 };
 Result<std::unique_ptr<Engine>> open_duckdb_engine(const DuckdbOptions& options);
 

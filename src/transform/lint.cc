@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 
+#include "transform/syntax.h"
 #include "wire/json_text.h"
 
 namespace waybill::transform {
@@ -41,7 +42,6 @@ bool has_elements(std::string_view value) {
 
 class Linter {
  public:
-  // Common table expressions are seen before what reads them may be: their names are taken out at the end.
   void visit(std::string_view value) {
     if (value.empty()) return;
     std::string_view name;
@@ -54,11 +54,12 @@ class Linter {
     }
   }
 
-  Result<std::set<std::string>> outcome(const std::string& model) {
-    for (const std::string& name : unqualified_)
-      if (!own_.contains(name)) wrong("the table " + name + " without its schema");
+  Result<std::set<std::string>> outcome(const std::string& model, std::string_view syntax) {
+    std::set<std::string> tables = tables_read(syntax);
+    for (const std::string& name : tables)
+      if (name.find('.') == std::string::npos) wrong("the table " + name + " without its schema");
     if (!wrong_.empty()) return fail(Code::invalid, model + ": not in the SQL of models: " + wrong_);
-    return tables_;
+    return tables;
   }
 
  private:
@@ -78,20 +79,8 @@ class Linter {
       wrong("ORDER BY without NULLS FIRST or NULLS LAST (Spark has them first)");
     if (text_of(member(node, "ref_type")) == "ASOF" || text_of(member(node, "ref_type")) == "POSITIONAL")
       wrong("a join of DuckDB's own kind");
-    const std::string own = text_of(member(node, "key"));
-    if (!own.empty() && is_there(member(node, "value"))) own_.insert(own);
-    if (type == "BASE_TABLE") take_table(node);
     if (type == "OPERATOR_CAST") look_at_cast(node);
     look_at_function(node);
-  }
-
-  void take_table(std::string_view node) {
-    const std::string schema = text_of(member(node, "schema_name"));
-    const std::string table = text_of(member(node, "table_name"));
-    if (schema.empty())
-      unqualified_.insert(table);
-    else
-      tables_.insert(schema + "." + table);
   }
 
   void look_at_cast(std::string_view node) {
@@ -113,9 +102,6 @@ class Linter {
     if (numbers && !has_elements(member(node, "orders"))) wrong(function + "() without ORDER BY");
   }
 
-  std::set<std::string> tables_;
-  std::set<std::string> unqualified_;
-  std::set<std::string> own_;
   std::string wrong_;
 };
 
@@ -126,7 +112,7 @@ Result<std::set<std::string>> lint(Engine& engine, const Model& model) {
   if (!syntax) return fail_in(model.name, syntax.error());
   Linter linter;
   linter.visit(*syntax);
-  return linter.outcome(model.name);
+  return linter.outcome(model.name, *syntax);
 }
 
 Result<Graph> arrange(Engine& engine, std::vector<Model> models, const std::set<std::string>& known) {

@@ -7,6 +7,7 @@
 #include "lake/source.h"
 #include "transform/checks.h"
 #include "transform/plan.h"
+#include "transform/sql_text.h"
 
 namespace waybill::transform {
 namespace {
@@ -19,12 +20,6 @@ std::string list_of(const Dates& dates) {
   std::string list;
   for (const std::string& date : dates) list += (list.empty() ? "DATE '" : ", DATE '") + date + "'";
   return list;
-}
-
-std::string literal(std::string_view text) {
-  std::string quoted = "'";
-  for (const char c : text) quoted += c == '\'' ? std::string("''") : std::string(1, c);
-  return quoted + "'";
 }
 
 Result<uint32_t> checksum_of(const std::string& path) {
@@ -161,7 +156,7 @@ class Runner {
       const std::string folder = join_path(options_.scratch, "parts");
       TRY(engine_.run(
           "COPY (SELECT * FROM (" + model.sql + "\n) AS model WHERE " + model.partition + " IN (" + list_of(part) +
-              ")) TO " + literal(folder) +
+              ")) TO " + sql_literal(folder) +
               " (FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1, ROW_GROUP_SIZE 1000000, PARTITION_BY (" +
               model.partition + "), WRITE_PARTITION_COLUMNS)",
           limits()));
@@ -214,7 +209,7 @@ class Runner {
 
   Result<lake::DataFile> put_file(const std::string& table, const std::string& date, const std::string& path) {
     TRY_LET(const Answer rows,
-            engine_.query("SELECT SUM(num_rows) FROM parquet_file_metadata(" + literal(path) + ")", limits()));
+            engine_.query("SELECT SUM(num_rows) FROM parquet_file_metadata(" + sql_literal(path) + ")", limits()));
     lake::DataFile file{.table = table, .date = date};
     const std::string count = rows.rows.at(0).at(0).value_or("0");
     std::from_chars(count.data(), count.data() + count.size(), file.rows);
@@ -268,13 +263,13 @@ class Runner {
     std::string made;
     for (const ModelRun& run : runs)
       if (run.made != Made::current)
-        made += (made.empty() ? "(" : ", (") + std::to_string(claim_) + ", " + literal(run.model) + ", " +
-                literal(to_string(run.made)) + ", " + std::to_string(run.rows) + ", " + std::to_string(run.dates) +
-                ", " + literal(run.why) + ")";
+        made += (made.empty() ? "(" : ", (") + std::to_string(claim_) + ", " + sql_literal(run.model) + ", " +
+                sql_literal(to_string(run.made)) + ", " + std::to_string(run.rows) + ", " + std::to_string(run.dates) +
+                ", " + sql_literal(run.why) + ")";
     std::string tested;
     for (const Tested& test : ledger_)
-      tested += (tested.empty() ? "(" : ", (") + std::to_string(claim_) + ", " + literal(test.model) + ", " +
-                literal(test.result.check) + ", " + std::to_string(test.result.failing) + ")";
+      tested += (tested.empty() ? "(" : ", (") + std::to_string(claim_) + ", " + sql_literal(test.model) + ", " +
+                sql_literal(test.result.check) + ", " + std::to_string(test.result.failing) + ")";
     if (made.empty()) return {};
     lake::Change change{.role = std::string(role), .claim = claim_, .what = "transform done"};
     TRY(fresh_scratch());

@@ -111,8 +111,10 @@ class RunnerTest : public testing::Test {
   // A bronze file of rows: offset, deliverer, order, state, fix "YYYY-MM-DD HH:MM:SS", latitude and longitude e7, client id.
   void bronze(const std::string& rows) {
     const std::string path = join_path(folder_, "bronze.parquet");
+    // The epoch is that of a folder that was restored.
     const auto done = engine_->query_into(
-        "SELECT 1::BIGINT AS journal_epoch, 0::INTEGER AS journal_partition, o::BIGINT AS journal_offset, epoch_us(t) "
+        "SELECT 1790000000::BIGINT AS journal_epoch, 0::INTEGER AS journal_partition, o::BIGINT AS journal_offset, "
+        "epoch_us(t) "
         "+ 1000000 AS "
         "received_us, epoch_us(t) AS fix_us, CAST(t AS DATE) AS fix_date, NULL::BIGINT AS sent_us, r::VARCHAR AS "
         "order_id, "
@@ -169,7 +171,7 @@ class RunnerTest : public testing::Test {
     return text;
   }
   std::string locations() {
-    return ask("treated.location", "location_key % 35184372088832, repeats, is_jump, round(distance_m)",
+    return ask("treated.location", "location_key % 9007199254740992, repeats, is_jump, round(distance_m)",
                "fix_us, location_key");
   }
   std::string trips() {

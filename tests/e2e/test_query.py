@@ -2,11 +2,14 @@
 import csv
 import io
 import json
+import pathlib
+import re
 import subprocess
 
 import pytest
 from running import Waybill, binary, run
 
+QUICK = {"WAYBILL_LAKE_ROLL_SECONDS": "1", "WAYBILL_TRANSFORM_EVERY_SECONDS": "1"}
 COUNT = "SELECT count(*) AS n FROM raw.deliverer_location"
 
 
@@ -22,8 +25,7 @@ def ask(waybill, sql, **options):
 @pytest.fixture
 def filled(tmp_path):
     """A platform whose lake has three locations."""
-    environment = {"WAYBILL_LAKE_ROLL_SECONDS": "1", "WAYBILL_TRANSFORM_EVERY_SECONDS": "1"}
-    with Waybill(tmp_path / "data", environment=environment) as waybill:
+    with Waybill(tmp_path / "data", environment=QUICK) as waybill:
         assert waybill.post("/v1/locations", [location(number) for number in range(3)]).status_code == 200
         waybill.wait_until(lambda: ask(waybill, COUNT).json().get("rows") == [[3]], seconds_max=60)
         yield waybill
@@ -100,3 +102,32 @@ def test_what_is_killed_while_the_lake_is_written_balances_when_it_has_started_a
     assert filled.verify("--deep").returncode == 0
     assert json.loads(run("query", "--data", filled.data, "--format", "json",
                           "SELECT count(DISTINCT journal_offset) FROM raw.deliverer_location").stdout)["rows"] == [[9]]
+
+
+def test_a_restored_folder_begins_a_lake_of_its_own_and_its_models_are_made(filled, tmp_path):
+    assert run("backup", tmp_path / "backup", "--data", filled.data).returncode == 0
+    filled.stop()
+    assert run("restore", tmp_path / "backup", "--data", tmp_path / "restored").returncode == 0
+    with Waybill(tmp_path / "restored", environment=QUICK) as restored:
+        assert restored.post("/v1/locations", [location(7)]).status_code == 200
+        restored.wait_until(lambda: ask(restored, "SELECT count(*) FROM treated.location").json().get("rows") == [[4]], seconds_max=60)
+        restored.stop()
+        assert restored.verify("--deep").returncode == 0
+
+
+def test_a_lake_that_cannot_be_reached_holds_up_nobody(tmp_path):
+    nobody = {"AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "b"}
+    place = ["--lake-location", "s3://bucket/lake", "--lake-s3-endpoint", "http://127.0.0.1:1"]
+    with Waybill(tmp_path / "data", environment=nobody, arguments=place) as waybill:
+        assert waybill.post("/v1/locations", [location(0)]).status_code == 200
+        assert waybill.get("/v1/deliverer_location/last/1001").status_code == 200
+
+
+def test_the_lake_says_what_it_holds(filled):
+    tables = run("lake", "ls", "--data", filled.data)
+    assert tables.returncode == 0 and re.search(r"raw.deliverer_location +\d+ +3 ", tables.stdout), tables.stdout + tables.stderr
+    files = run("lake", "files", "--data", filled.data, "raw.deliverer_location").stdout.splitlines()
+    assert files and all(pathlib.Path(file).is_file() for file in files)
+    history = run("lake", "history", "--data", filled.data).stdout
+    assert "bronze" in history
+    assert run("lake", "files", "--data", filled.data, "raw.nothing").returncode == 1

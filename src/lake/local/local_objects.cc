@@ -75,7 +75,7 @@ class LocalObjects final : public Objects {
   }
 
   Result<std::string> get(const std::string& key) const override {
-    TRY(check(key));
+    TRY(check_key(key));
     const std::string path = join_path(options_.folder, key);
     TRY_LET(const FileInfo about, files_.info(path));
     if (about.folder) return fail(Code::not_found, path + ": is the folder of other objects");
@@ -96,7 +96,7 @@ class LocalObjects final : public Objects {
   }
 
   Result<void> remove(const std::string& key) override {
-    TRY(check(key));
+    TRY(check_key(key));
     TRY(writable());
     const std::string path = join_path(options_.folder, key);
     const Result<FileInfo> about = files_.info(path);
@@ -110,16 +110,12 @@ class LocalObjects final : public Objects {
   std::string url() const override { return options_.folder; }
 
  private:
-  static Result<void> check(const std::string& key) {
-    return is_key(key) ? Result<void>() : fail(Code::invalid, "'" + key + "' cannot name an object");
-  }
-
   Result<void> writable() const {
     return workplace_ ? Result<void>() : fail(Code::denied, options_.folder + ": opened to read");
   }
 
   Result<void> put_source(const std::string& key, const Source& source, IfThere if_there) {
-    TRY(check(key));
+    TRY(check_key(key));
     TRY(writable());
     const std::string temporary = workplace_->next();
     Result<void> done = write(temporary, source);

@@ -29,7 +29,7 @@ class S3Objects final : public Objects {
   }
 
   Result<std::string> get(const std::string& key) const override {
-    TRY(check(key));
+    TRY(check_key(key));
     const S3Request request{.method = S3Method::get, .key = root_ + key};
     TRY_LET(S3Answer answer, client_->ask(request));
     if (!answer.ok()) return refused(request, answer);
@@ -60,7 +60,7 @@ class S3Objects final : public Objects {
   }
 
   Result<void> remove(const std::string& key) override {
-    TRY(check(key));
+    TRY(check_key(key));
     const S3Request request{.method = S3Method::remove, .key = root_ + key};
     TRY_LET(const S3Answer answer, client_->ask(request));
     if (answer.ok() || is_missing(answer)) return {};
@@ -72,10 +72,6 @@ class S3Objects final : public Objects {
   }
 
  private:
-  static Result<void> check(const std::string& key) {
-    return is_key(key) ? Result<void>() : fail(Code::invalid, "'" + key + "' cannot name an object");
-  }
-
   static bool is_missing(const S3Answer& answer) {
     return answer.status == 404 && (answer.error.code.empty() || answer.error.code == "NoSuchKey");
   }
@@ -103,7 +99,7 @@ class S3Objects final : public Objects {
   }
 
   Result<void> put_source(const std::string& key, const Source& source, IfThere if_there) {
-    TRY(check(key));
+    TRY(check_key(key));
     if (source.size() > options_.part_bytes) return put_parts(key, source, if_there);
     std::string buffer;
     TRY_LET(const Bytes content, source.piece(0, source.size(), buffer));

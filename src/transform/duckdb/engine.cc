@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "transform/duckdb/duckdb.h"
+#include "transform/sql_text.h"
 
 namespace waybill::transform {
 namespace {
@@ -105,17 +106,9 @@ class Watch {
   std::jthread thread_;
 };
 
-std::string quoted(std::string_view text, char quote) {
-  std::string result(1, quote);
-  for (const char character : text) result.append(character == quote ? 2 : 1, character);
-  return result + quote;
-}
-std::string literal(std::string_view text) { return quoted(text, '\''); }
-std::string identifier(std::string_view text) { return quoted(text, '"'); }
-
 std::string list_of(const std::vector<std::string>& texts) {
   std::string list = "[";
-  for (const std::string& text : texts) list += (list.size() > 1 ? "," : "") + literal(text);
+  for (const std::string& text : texts) list += (list.size() > 1 ? "," : "") + sql_literal(text);
   return list + "]";
 }
 
@@ -152,18 +145,17 @@ class DuckdbEngine final : public Engine {
     }
     if (duckdb_connect(*database_, connection_.into()) != DuckDBSuccess)
       return fail(Code::unavailable, "duckdb: no connection could be made");
-    for (const std::string& extension : options.extensions) TRY(run("LOAD " + identifier(extension), {}));
     return {};
   }
 
   Result<void> name_table(const NamedTable& table) override {
     const size_t dot = table.name.find('.');
     if (dot == std::string::npos) return fail(Code::invalid, "name_table: " + table.name + ": is not schema.table");
-    const std::string schema = identifier(table.name.substr(0, dot));
+    const std::string schema = sql_identifier(table.name.substr(0, dot));
     std::string select = "SELECT *";
     for (const std::string& expression : table.besides) select += ", " + expression;
     TRY(run("CREATE SCHEMA IF NOT EXISTS " + schema + "; CREATE OR REPLACE VIEW " + schema + "." +
-                identifier(table.name.substr(dot + 1)) + " AS " + select + " FROM " + source_of(table),
+                sql_identifier(table.name.substr(dot + 1)) + " AS " + select + " FROM " + source_of(table),
             {}));
     readable_.insert(readable_.end(), table.files.begin(), table.files.end());
     return {};
@@ -196,7 +188,7 @@ class DuckdbEngine final : public Engine {
     }
     TRY(types_of(statement, watch, answer.columns));
     Prepared as_texts;
-    TRY(prepare("SELECT CAST(COLUMNS(*) AS VARCHAR) FROM query(" + literal(statement) + ")", as_texts, watch));
+    TRY(prepare("SELECT CAST(COLUMNS(*) AS VARCHAR) FROM query(" + sql_literal(statement) + ")", as_texts, watch));
     TRY(fetch(*as_texts, limits, watch, answer));
     return answer;
   }
@@ -205,7 +197,7 @@ class DuckdbEngine final : public Engine {
     TRY(syntax(statement));
     const Watch watch(*connection_, limits);
     Prepared prepared;
-    TRY(prepare("COPY (FROM query(" + literal(statement) + ")) TO " + literal(path) +
+    TRY(prepare("COPY (FROM query(" + sql_literal(statement) + ")) TO " + sql_literal(path) +
                     " (FORMAT parquet, COMPRESSION zstd, USE_TMP_FILE false)",
                 prepared, watch));
     Outcome outcome;
@@ -217,7 +209,7 @@ class DuckdbEngine final : public Engine {
   Result<std::string> syntax(const std::string& statement) override {
     const Watch watch(*connection_, {});
     Prepared prepared;
-    TRY(prepare("SELECT CAST(json_serialize_sql(" + literal(statement) + ") AS VARCHAR)", prepared, watch));
+    TRY(prepare("SELECT CAST(json_serialize_sql(" + sql_literal(statement) + ") AS VARCHAR)", prepared, watch));
     Answer answer;
     TRY(fetch(*prepared, {}, watch, answer));
     std::string json = answer.rows.at(0).at(0).value_or("");
@@ -247,7 +239,6 @@ class DuckdbEngine final : public Engine {
     if (!options.spill_folder.empty())
       settings.emplace_back("max_temp_directory_size", std::to_string(options.spill_mib_max) + "MiB");
     if (options.threads > 0) settings.emplace_back("threads", std::to_string(options.threads));
-    if (!options.extension_folder.empty()) settings.emplace_back("extension_directory", options.extension_folder);
     return settings;
   }
 
@@ -258,7 +249,7 @@ class DuckdbEngine final : public Engine {
     std::string columns;
     for (const Column& column : table.columns)
       columns += (columns.empty() ? "" : ", ") + std::string("CAST(NULL AS ") + column.type + ") AS " +
-                 identifier(column.name);
+                 sql_identifier(column.name);
     return "(SELECT " + columns + " WHERE false)";
   }
 
@@ -287,7 +278,7 @@ class DuckdbEngine final : public Engine {
 
   Result<void> types_of(const std::string& statement, const Watch& watch, std::vector<Column>& columns) {
     Prepared prepared;
-    TRY(prepare("SELECT column_type FROM (DESCRIBE FROM query(" + literal(statement) + "))", prepared, watch));
+    TRY(prepare("SELECT column_type FROM (DESCRIBE FROM query(" + sql_literal(statement) + "))", prepared, watch));
     Answer types;
     TRY(fetch(*prepared, {}, watch, types));
     for (size_t i = 0; i < columns.size(); ++i) columns[i].type = types.rows.at(i).at(0).value_or("");
