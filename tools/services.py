@@ -43,7 +43,7 @@ def go_program(module, version, needs):
         have = re.search(r"go(\d+)\.(\d+)", said)
         if not have or (int(have[1]), int(have[2])) < needs:
             raise Failed(f"{name} is built with Go {needs[0]}.{needs[1]} or newer, and here is {said.strip() or 'none'}. Debian 12 has "
-                         f"none that is new enough: install it from go.dev/dl, or put {name} at {program}")
+                         f"none that is new enough: install the Go project's own, or put {name} at {program}")
         making = CACHE / f"{name}-{version}.{os.getpid()}"
         print(f"building {name} {version}, once; this takes some minutes", file=sys.stderr, flush=True)
         built = subprocess.run([found, "install", "-ldflags", "-s -w", f"{module}@{version}"], stdout=sys.stderr,
