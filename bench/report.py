@@ -74,7 +74,7 @@ def threads(results, locations=1):
                      for name, (user, system, _) in groups_of(results).items() if user + system >= 0.01 * locations)
 
 
-AFTER_THE_ANSWER = ("subscribe", "keep", "rocksdb")  # how the names begin of threads that no answer to a POST waits for
+AFTER_THE_ANSWER = ("subscribe", "keep", "rocksdb", "lake", "transform")  # how the names begin of threads that no answer to a POST waits for
 
 
 def on_free_cores(results):

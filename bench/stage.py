@@ -169,7 +169,7 @@ def catch_up(server):
 
 
 def settle(server):
-    """Until it does nothing for a second: what RocksDB compacts by itself is done."""
+    """Until it does nothing for a second: what the lake writes and RocksDB compacts by themselves is done."""
     catch_up(server)
     until, before = time.monotonic() + CAUGHT_UP_S_MAX, -1.0
     while time.monotonic() < until and server.cpu_s() - before > 0.02:
@@ -343,10 +343,13 @@ class Stage:
         return self.filled
 
     def beside(self, servers, run):
-        """{server: [what run(server) found in each round]}, in turns first."""
+        """{server: [what run(server) found in each round]}, in turns first. Nothing of an earlier run is left to do when one begins."""
         found = {server.name: [] for server in servers}
         for number in range(self.rounds):
             for server in servers if number % 2 == 0 else reversed(servers):
+                for other in servers:
+                    if other.data:
+                        settle(other)
                 found[server.name].append(run(server))
         return found
 

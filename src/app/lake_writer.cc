@@ -8,7 +8,7 @@
 namespace waybill::app {
 namespace {
 
-constexpr int nice_steps = 10;  // as the store: the door goes first
+constexpr int nice_steps = 15;  // the door goes first, then the store
 constexpr std::chrono::seconds reach_again{5};
 
 bool may_get_better(const Error& error) { return error.code == Code::unavailable || error.code == Code::overloaded; }
