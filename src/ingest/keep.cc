@@ -127,6 +127,7 @@ Result<uint64_t> Keeper::let_go_end(uint64_t store_bytes) {
 }
 
 Result<void> Keeper::let_go(std::stop_token stop) {
+  const std::lock_guard lock(letting_go_);
   const uint64_t purged = store_.watermarks().purged;
   uint64_t end = purged;
   TRY_LET(const uint64_t bytes, store_bytes());
@@ -138,19 +139,45 @@ Result<void> Keeper::let_go(std::stop_token stop) {
                   "the store takes " + std::to_string(bytes >> 20) + " MiB, more than its budget of " +
                       std::to_string(options_.store_bytes_max >> 20) + ", and has nothing older to let go");
   }
-  if (end > purged) {
-    TRY(trim(end));
-    log::info("the store lets go", {{"from", purged}, {"to", end}, {"of", store_.watermarks().visible}});
-    clearing_ = true;
-  }
+  if (end > purged)
+    if (const auto begun = purge(end); !begun) return begun.error().code == Code::conflict ? Result<void>() : begun;
   while (clearing_) {
-    TRY_LET(clearing_, store_.purge(end));
-    purged_total_.add(store_.watermarks().purged - static_cast<uint64_t>(purged_.value()));
-    purged_.set(static_cast<double>(store_.watermarks().purged));
+    TRY(clear_away(end));
     if (is_due() || stop.stop_requested()) break;
   }
   TRY(store_bytes());
   return {};
+}
+
+Result<void> Keeper::purge(uint64_t end) {
+  const uint64_t purged = store_.watermarks().purged;
+  for (const Consumer& consumer : options_.consumers) TRY(consumer.reread(purged, end));
+  TRY(trim(end));
+  TRY_LET(const Trimmed trimmed, read_trimmed(files_, options_.trimmed_path));
+  if (trimmed.end < end)
+    return fail(Code::conflict, "a backup holds the journal: nothing is let go of until it has ended");
+  log::info("the store lets go", {{"from", purged}, {"to", end}, {"of", store_.watermarks().visible}});
+  clearing_ = true;
+  return {};
+}
+
+Result<void> Keeper::clear_away(uint64_t end) {
+  TRY_LET(clearing_, store_.purge(end));
+  purged_total_.add(store_.watermarks().purged - static_cast<uint64_t>(purged_.value()));
+  purged_.set(static_cast<double>(store_.watermarks().purged));
+  return {};
+}
+
+Result<uint64_t> Keeper::let_go_before(Time before, std::stop_token stop) {
+  TRY(flush());
+  const std::lock_guard lock(letting_go_);
+  TRY_LET(const std::vector<store::Ledger> ledgers, store_.ledgers());
+  const uint64_t purged = store_.watermarks().purged;
+  const uint64_t end = std::max(purged, std::min(aged_end(ledgers, before), durable()));
+  if (end > purged) TRY(purge(end));
+  while (clearing_ && !stop.stop_requested()) TRY(clear_away(end));
+  TRY(store_bytes());
+  return store_.watermarks().purged;
 }
 
 bool Keeper::is_due() const {

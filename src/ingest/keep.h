@@ -5,7 +5,7 @@
 //            is one) and the journal's books of it equal theirs.
 //            The store lets go of positions only when the journal's books of them are closed (docs/FORMATS.md, trimmed): first
 //            `trimmed`, then the store's watermark, then rows and segments. Killed anywhere, the books balance.
-// Threads:   run() in a thread of its own.
+// Threads:   run() in a thread of its own; flush(), hold_trim(), trim() and let_go_before() from any.
 // Failure:   a store that cannot flush, or books that differ, keep the journal as it is, and Health says so.
 #pragma once
 
@@ -24,6 +24,8 @@ struct Consumer {
   std::function<uint64_t()> durable;  // it has everything below
   std::function<std::optional<store::Sum>(uint64_t from, uint64_t to)>
       sum;  // its books; nothing where it has none of these
+  // Reads again what it has of these, before the store lets go of them; corrupt where it is not what its books say.
+  std::function<Result<void>(uint64_t from, uint64_t to)> reread = [](uint64_t, uint64_t) { return Result<void>(); };
 };
 
 struct KeepOptions {
@@ -53,6 +55,9 @@ class Keeper {
   Result<uint64_t> trim(uint64_t let_go = 0);
   // Lets the store go of what it may; clears away until all is cleared, it is time to flush again, or stop is asked for.
   Result<void> let_go(std::stop_token stop = {});
+  // The same, once, of all that was received before, whatever the options say: the store's purged offset after it. What is not
+  // cleared away when stop is asked for goes with the next let_go(). From any thread.
+  Result<uint64_t> let_go_before(Time before, std::stop_token stop);
 
  private:
   void publish();  // the watermarks, to the metrics
@@ -64,6 +69,9 @@ class Keeper {
   bool is_due() const;
   Result<uint64_t> store_bytes();
   Result<uint64_t> let_go_end(uint64_t store_bytes);
+  // Positions below `end`: read again where others have them, booked as trimmed, then let go of by the store.
+  Result<void> purge(uint64_t end);
+  Result<void> clear_away(uint64_t end);  // some of what was let go of
 
   journal::Journal& journal_;
   store::Store& store_;
@@ -74,6 +82,7 @@ class Keeper {
   std::chrono::steady_clock::time_point flushed_at_;
   std::mutex flushing_;  // a backup flushes too
   std::mutex trimming_;
+  std::mutex letting_go_;  // a command lets go too
   PrudentDate date_;
   bool clearing_ = true;  // rows of what was let go may be left
   Gauge& durable_;

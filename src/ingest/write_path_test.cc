@@ -337,6 +337,53 @@ TEST(WritePath, neither_journal_nor_store_lets_go_of_what_another_consumer_does_
   EXPECT_EQ(process.store().watermarks().purged, store::ledger_span);
 }
 
+TEST(WritePath, the_store_lets_go_by_command_of_what_others_have_read_again_and_of_nothing_while_a_backup_runs) {
+  const auto files = make_simulated_files();
+  ManualClock clock(noon);
+  Process process(*files, clock);
+  ASSERT_DONE(process.start());
+  fill(process, 0, 2 * store::ledger_span + 1000);
+  Health health;
+  const auto metrics = make_metrics();
+  Result<void> found;
+  std::vector<std::pair<uint64_t, uint64_t>> read;
+  Keeper keeper(process.journal(), process.store(), *files, health, clock, *metrics,
+                {.trimmed_path = folder + "/trimmed",
+                 .journal_keep_bytes = UINT64_MAX,
+                 .consumers = {{.name = "lake",
+                                .durable = [] { return 2 * store::ledger_span; },
+                                .sum = [&](uint64_t from, uint64_t to) -> std::optional<store::Sum> {
+                                  store::Sum sum;
+                                  for (const auto& ledger : *process.store().ledgers())
+                                    if (ledger.from >= from && ledger.to <= to) sum += ledger.total();
+                                  return sum;
+                                },
+                                .reread =
+                                    [&](uint64_t from, uint64_t to) {
+                                      read.emplace_back(from, to);
+                                      return found;
+                                    }}}});
+  const Time before = noon + std::chrono::seconds(store::ledger_span + 5);
+  found = fail(Code::corrupt, "a bit is not what it was");
+  EXPECT_EQ(keeper.let_go_before(before, {}).error().code, Code::corrupt);
+  EXPECT_EQ(process.store().watermarks().purged, 0u);
+  found = {};
+  {
+    const auto backup = keeper.hold_trim();
+    EXPECT_EQ(keeper.let_go_before(before, {}).error().code, Code::conflict);
+    EXPECT_EQ(process.store().watermarks().purged, 0u);
+  }
+  EXPECT_EQ(keeper.let_go_before(before, {}).value(), store::ledger_span);
+  EXPECT_EQ(read.back(), std::pair(uint64_t{0}, store::ledger_span));
+  const size_t readings = read.size();
+  EXPECT_EQ(keeper.let_go_before(before, {}).value(), store::ledger_span);
+  EXPECT_EQ(read.size(), readings) << "nothing more to let go of";
+  EXPECT_EQ(keeper.let_go_before(noon + std::chrono::days(30), {}).value(), 2 * store::ledger_span);
+  const auto books = process.books();
+  ASSERT_TRUE(books) << books.error().message;
+  EXPECT_TRUE(books->balances()) << (books->balances() ? "" : books->differences.front().what);
+}
+
 TEST(Retention, goes_by_the_newest_record_of_each_ledger_and_stops_at_the_first_that_is_young) {
   constexpr uint64_t span = store::ledger_span;
   const auto ledger = [](uint64_t from, uint64_t to, std::optional<Time> newest) {

@@ -1,6 +1,7 @@
 #include "lake/bronze.h"
 
 #include <algorithm>
+#include <mutex>
 
 #include "base/log.h"
 #include "base/pause.h"
@@ -63,6 +64,7 @@ class JournalBronze final : public Bronze {
   }
 
   Result<size_t> step(Write write) override {
+    const std::lock_guard lock(writing_);
     if (lost_) TRY(take_over());
     TRY_LET(const journal::ReadResult read, journal_.read(next_, read_bytes_max));
     for (size_t i = 0; i < read.records.size(); ++i) {
@@ -85,6 +87,7 @@ class JournalBronze final : public Bronze {
   }
 
   Result<bool> compact_next() override {
+    const std::lock_guard lock(writing_);
     const auto state = catalog_.now();
     // Also what is collected now may be of an hour that is over.
     const IngestHour open = range_->empty() ? ingest_hour(clock_.now()) : range_->hour();
@@ -94,8 +97,9 @@ class JournalBronze final : public Bronze {
     return true;
   }
 
-  Result<uint64_t> expire() override {
-    TRY_LET(const uint64_t replaced, catalog_.expire(clock_.now() - options_.history));
+  Result<uint64_t> expire(std::chrono::hours history) override {
+    const std::lock_guard lock(writing_);
+    TRY_LET(const uint64_t replaced, catalog_.expire(clock_.now() - history));
     uint64_t unnamed = 0;
     for (size_t i = 0; i < bronze_table_count; ++i) {
       TRY_LET(const uint64_t removed, catalog_.remove_unnamed(bronze_folder(BronzeTable(i))));
@@ -145,7 +149,7 @@ class JournalBronze final : public Bronze {
     }
     if (now >= expire_at_) {
       expire_at_ = now + options_.expire_every;
-      if (const auto expired = expire(); !expired) tell(expired.error());
+      if (const auto expired = expire(options_.history); !expired) tell(expired.error());
     }
   }
 
@@ -191,6 +195,7 @@ class JournalBronze final : public Bronze {
   Catalog& catalog_;
   Clock& clock_;
   const BronzeOptions options_;
+  std::mutex writing_;  // one thing at a time is on its way into the lake
   uint64_t claim_ = 0;
   uint64_t begin_ = 0;  // the lake's first position
   uint64_t next_ = 0;  // to be read

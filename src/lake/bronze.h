@@ -38,10 +38,10 @@ class Bronze {
   // Takes what is there, some of it: how many records. Writes what is due; with Write::all also what is not due yet.
   enum class Write { due, all };
   virtual Result<size_t> step(Write write) = 0;
-  // What run() does by itself from time to time: makes files of an hour that is over one, false where there is nothing to
-  // do; and lets go of what the history is too short for, and of files that no version names: how many.
+  // What run() does by itself from time to time, and anybody may ask for: makes files of an hour that is over one, false where
+  // there is nothing to do; and lets go of what was replaced longer ago, and of files that no version names: how many.
   virtual Result<bool> compact_next() = 0;
-  virtual Result<uint64_t> expire() = 0;
+  virtual Result<uint64_t> expire(std::chrono::hours history) = 0;
   virtual uint64_t end() const = 0;  // the lake has custody of everything below
 };
 

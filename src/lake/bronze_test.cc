@@ -263,12 +263,12 @@ TEST_F(BronzeTest, what_was_replaced_goes_when_its_history_is_over_and_so_does_w
       objects.put(bronze_folder(BronzeTable::deliverer_location) + "left-by-a-dead-process", {}, IfThere::conflict));
   const auto in_lake = [&] { return objects.list("raw/", {})->size(); };
   EXPECT_EQ(in_lake(), 5u);
-  EXPECT_EQ(bronze->expire(), 1u) << "only what no version names: somebody may still read the three";
+  EXPECT_EQ(bronze->expire(1h), 1u) << "only what no version names: somebody may still read the three";
   EXPECT_EQ(in_lake(), 4u);
   clock.advance(1h + 1s);
   append_locations(1);
   ASSERT_DONE(take_all(*bronze));
-  EXPECT_EQ(bronze->expire(), 3u);
+  EXPECT_EQ(bronze->expire(1h), 3u);
   EXPECT_EQ(in_lake(), 2u);
   EXPECT_LE(objects.list("catalog/version-", {})->size(), 1u);
   expect_books_balance();
@@ -365,6 +365,52 @@ TEST_F(BronzeTest, books_that_differ_are_told_with_both_sides) {
   ASSERT_TRUE(balanced);
   ASSERT_EQ(balanced->differences.size(), 2u) << "the journal's records, and the files' rows";
   EXPECT_NE(balanced->differences[0].what.find("journal: 10 records"), std::string::npos);
+}
+
+TEST_F(BronzeTest, a_range_is_read_again_and_only_that) {
+  append_locations(10);
+  const auto bronze = start();
+  ASSERT_DONE(take_all(*bronze));
+  append_locations(10);
+  ASSERT_DONE(take_all(*bronze));
+  const auto state = lake();
+  ASSERT_DONE(reread_range(*state, objects, 0, 0, 20));
+  objects.flip_bit(files_of(BronzeTable::deliverer_location).at(1)->key, 50);
+  ASSERT_DONE(reread_range(*state, objects, 0, 0, 10));
+  ASSERT_DONE(reread_range(*state, objects, 1, 0, 20));
+  for (const auto& [from, to] : {std::pair{0, 11}, std::pair{19, 20}})
+    EXPECT_EQ(reread_range(*state, objects, 0, from, to).error().code, Code::corrupt);
+}
+
+TEST_F(BronzeTest, the_lake_by_itself_knows_what_is_missing_doubled_or_beside_it) {
+  append_locations(10);
+  const auto bronze = start();
+  ASSERT_DONE(take_all(*bronze));
+  const auto own = [&] { return own_balance(*open_catalog(objects, clock).value(), objects).value(); };
+  EXPECT_TRUE(own().differences.empty());
+  EXPECT_EQ(own().files, 1u);
+  EXPECT_EQ(own().rows, 10u);
+  ASSERT_DONE(objects.put("raw/beside", as_bytes("1"), IfThere::conflict));
+  EXPECT_EQ(own().others, 1u);
+  EXPECT_TRUE(own().differences.empty());
+
+  const auto file = *files_of(BronzeTable::deliverer_location).at(0);
+  ASSERT_DONE(objects.put(file.key, as_bytes("cut off"), IfThere::replace));
+  ASSERT_EQ(own().differences.size(), 1u);
+  EXPECT_NE(own().differences[0].what.find("has 7 bytes"), std::string::npos);
+  ASSERT_DONE(objects.remove(file.key));
+  EXPECT_NE(own().differences.at(0).what.find("is not there"), std::string::npos);
+
+  const auto catalog = open_catalog(objects, clock).value();
+  DataFile again = file;
+  again.key = "raw/beside";
+  again.from->offset = 9;
+  again.bytes = 1;
+  ASSERT_DONE(catalog->commit({.role = "test", .claim = *catalog->claim("test"), .what = "twice", .add = {again}}));
+  std::string all;
+  for (const auto& difference : own().differences) all += difference.what + "\n";
+  EXPECT_NE(all.find("have positions in common"), std::string::npos) << all;
+  EXPECT_NE(all.find("location: files: 20 records"), std::string::npos) << all;
 }
 
 }  // namespace

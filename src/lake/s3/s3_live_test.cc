@@ -134,6 +134,21 @@ TEST_P(LiveS3, a_put_that_was_done_although_nobody_said_so_is_done) {
   }
 }
 
+TEST_P(LiveS3, a_server_that_asks_for_slowness_gets_it_and_then_the_object) {
+  const auto objects = opened();
+  const Fault slow_down{.pass_up = SIZE_MAX,
+                        .answer = Fault::Answer::replaced,
+                        .instead =
+                            "HTTP/1.1 503 Slow Down\r\nContent-Length: 38\r\nConnection: close\r\n\r\n"
+                            "<Error><Code>SlowDown</Code></Error>\r\n"};
+  gate_.next(slow_down, 3);
+  EXPECT_TRUE(objects->put("a", as_bytes(small), IfThere::conflict)) << "it had happened, the first time";
+  EXPECT_EQ(gate_.waiting(), 0u);
+  gate_.next(slow_down, 2);
+  EXPECT_EQ(content_of(*objects, "a"), small);
+  EXPECT_EQ(objects->list("", "").value().size(), 1u);
+}
+
 TEST_P(LiveS3, parts_become_one_object_and_only_where_nothing_is) {
   const auto objects = opened();
   const std::string content = large();
