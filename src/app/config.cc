@@ -305,6 +305,8 @@ std::vector<Setting> lake_settings() {
              "records of so many MiB become a file earlier; they are held in memory"),
       number("lake.history_hours", "--lake-history-hours", &Config::lake_history_hours, 1, year_hours,
              "replaced files and the catalog's versions stay for so long"),
+      number("lake.copies_mib_max", "--lake-copies-mib-max", &Config::lake_copies_mib_max, 1, 1 << 24,
+             "of a lake in a bucket: copies in the data folder of what is asked for, of each process that asks"),
       text("lake.s3_endpoint", "--lake-s3-endpoint", &Config::lake_s3_endpoint, "a URL, as http://127.0.0.1:9000",
            "server of the bucket, asked as URL/BUCKET; AWS, asked as BUCKET.s3.REGION, where it is not given"),
       text("lake.s3_region", "--lake-s3-region", &Config::lake_s3_region, "a name", "region of the bucket"),

@@ -74,6 +74,7 @@ struct Config {
   uint64_t lake_roll_seconds = 60;
   uint64_t lake_roll_mib = 64;
   uint64_t lake_history_hours = 1;
+  uint64_t lake_copies_mib_max = 4096;
   uint64_t transform_every_seconds = 300;
   std::string lake_s3_endpoint;
   std::string lake_s3_region = "us-east-1";

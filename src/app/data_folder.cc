@@ -69,6 +69,17 @@ Result<DataFolder> look_into_data_folder(const std::string& path, Files& files) 
   return DataFolder{.path = path, .lock = nullptr};
 }
 
+Result<DataFolder> open_role_folder(const std::string& path, const std::string& role, Files& files) {
+  TRY_LET(DataFolder folder, look_into_data_folder(path, files));
+  auto lock = files.lock(join_path(path, role + ".LOCK"));
+  if (!lock && lock.error().code == Code::conflict)
+    return fail(Code::conflict, path + ": another waybill process has the role " + role);
+  if (!lock) return std::unexpected(lock.error());
+  folder.lock = std::move(*lock);
+  folder.role = role;
+  return folder;
+}
+
 Result<OlderFolder> open_older_folder(const std::string& path, Files& files) {
   TRY(read_format(path, files));  // before the lock makes a file
   TRY_LET(auto lock, lock_folder(path, files));

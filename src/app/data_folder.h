@@ -10,16 +10,18 @@ namespace waybill::app {
 
 inline constexpr int data_format = 2;  // docs/FORMATS.md, The data folder
 
-// Held by the one process that writes the folder.
+// Held by the one process that writes the folder, or by one that has a role of its own beside it.
 struct DataFolder {
   std::string path;
   std::unique_ptr<FileLock> lock;
+  std::string role{};  // of the latter
 
   std::string journal() const { return join_path(path, "journal"); }
   std::string store() const { return join_path(path, "store"); }
   std::string notify() const { return join_path(path, "notify"); }
   std::string lake() const { return join_path(path, "lake"); }
-  std::string query_spill() const { return join_path(path, "query-spill"); }
+  std::string lake_copies() const { return join_path(path, "lake-copies"); }
+  std::string query_spill() const { return join_path(path, role.empty() ? "query-spill" : role + "-spill"); }
   std::string trimmed() const { return join_path(path, "trimmed"); }
 };
 
@@ -29,6 +31,10 @@ Result<DataFolder> open_data_folder(const std::string& path, Files& files);
 
 // For readers, beside a writer or without one. not_found where there is none.
 Result<DataFolder> look_into_data_folder(const std::string& path, Files& files);
+
+// For a role beside the process that serves: it may write the lake, and in the folder what is its own. conflict: another process
+// has the role.
+Result<DataFolder> open_role_folder(const std::string& path, const std::string& role, Files& files);
 
 // For the upgrade: a folder of this format or an older one, held as a writer holds it. not_found where there is none.
 struct OlderFolder {

@@ -6,6 +6,7 @@
 #include <cstdio>
 #include <map>
 
+#include "app/lake_chore_commands.h"
 #include "app/subcommands.h"
 #include "app/wiring.h"
 #include "lake/catalog.h"
@@ -21,9 +22,12 @@ struct Lake {
 };
 
 Result<Lake> look_into_lake(const Config& config) {
-  TRY_LET(const DataFolder folder, look_into_data_folder(config.data, system_files()));
+  DataFolder folder{.path = config.data, .lock = nullptr};
+  if (config.lake_location.empty()) {  // else it is found without one
+    TRY_LET(folder, look_into_data_folder(config.data, system_files()));
+  }
   Lake found;
-  TRY_LET(found.objects, open_objects_of(config, folder, {}));
+  TRY_LET(found.objects, open_objects_to_read(config, folder));
   TRY_LET(found.catalog, lake::open_catalog(*found.objects, system_clock()));
   return found;
 }
@@ -99,6 +103,7 @@ std::function<int()> add_lake(CLI::App& command) {
         sub.add_option("--lines", *lines, "how many, as far as lake.history_hours goes")->capture_default_str();
       },
       [lines](const Config& config) { return print(history_of(config, *lines)); });
+  add_lake_chores(command, chosen);
   command.require_subcommand(1);
   return [chosen] { return (*chosen)(); };
 }

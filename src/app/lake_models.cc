@@ -45,9 +45,11 @@ Result<transform::Graph> graph_of(transform::Engine& engine, const std::string& 
 
 std::string models_scratch(const DataFolder& folder) { return join_path(folder.query_spill(), "transform"); }
 
-ModelSchedule::ModelSchedule(const Config& config, const DataFolder& folder, Clock& clock, Metrics& metrics)
+ModelSchedule::ModelSchedule(const Config& config, const DataFolder& folder, lake::Copies& copies, Clock& clock,
+                             Metrics& metrics)
     : config_(config),
       folder_(folder),
+      copies_(copies),
       clock_(clock),
       failures_(
           metrics.counter("waybill_transform_failures_total", "runs of the models that failed, or a model's tests")),
@@ -58,10 +60,6 @@ ModelSchedule::ModelSchedule(const Config& config, const DataFolder& folder, Clo
 
 void ModelSchedule::start() {
   if (!config_.lake_enabled || config_.transform_every_seconds == 0) return;
-  if (config_.lake_location.starts_with("s3://")) {
-    log::info("the models are not run: the lake is in a bucket");
-    return;
-  }
   thread_ = std::jthread([this](const std::stop_token& asked) {
     name_this_thread("transform");
     let_others_run_first(nice_steps);
@@ -69,7 +67,7 @@ void ModelSchedule::start() {
   });
 }
 
-void ModelSchedule::run(const std::stop_token& stop) {
+void ModelSchedule::run(const std::stop_token& stop, const std::function<void()>& after_each) {
   while (!stop.stop_requested()) {
     pause(std::chrono::seconds(config_.transform_every_seconds), stop);
     if (stop.stop_requested()) return;
@@ -77,6 +75,7 @@ void ModelSchedule::run(const std::stop_token& stop) {
       failures_.add();
       log::error("the models could not be run; they are tried again", {{"why", ran.error().message}});
     }
+    after_each();
   }
 }
 
@@ -93,7 +92,7 @@ Result<void> ModelSchedule::run_once(const std::stop_token& stop) {
   TRY_LET(const auto engine, open_engine_of(config_, folder_, 1));
   TRY_LET(const transform::Graph graph, graph_of(*engine, {}));
   TRY_LET(const std::vector<transform::ModelRun> runs,
-          transform::run_models({*catalog, *objects, *engine}, graph, raw_columns(),
+          transform::run_models({*catalog, *objects, copies_, *engine}, graph, raw_columns(),
                                 {.scratch = models_scratch(folder_), .stop = stop}));
   std::string why;
   for (const transform::ModelRun& ran : runs)

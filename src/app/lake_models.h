@@ -1,6 +1,7 @@
 // app/lake_models.h — the lake's treated and final tables: the models that make them, and the thread of a serving process that runs these.
 #pragma once
 
+#include <functional>
 #include <map>
 #include <thread>
 
@@ -8,6 +9,7 @@
 #include "app/data_folder.h"
 #include "base/metrics.h"
 #include "lake/catalog.h"
+#include "lake/copies.h"
 #include "transform/lint.h"
 #include "transform/tables.h"
 
@@ -28,17 +30,19 @@ std::string models_scratch(const DataFolder& folder);
 // Failure: what cannot be made is told in the log and in metrics, and tried again; what is there stays.
 class ModelSchedule {
  public:
-  ModelSchedule(const Config& config, const DataFolder& folder, Clock& clock, Metrics& metrics);
+  ModelSchedule(const Config& config, const DataFolder& folder, lake::Copies& copies, Clock& clock, Metrics& metrics);
 
-  void start();  // does nothing where models are not to be run, or the lake is in a bucket
+  void start();  // does nothing where models are not to be run
   void stop();  // a run that is under way is broken off; the next start makes it good
+  // In the caller's thread, in place of start(); `after_each` is called when one is over.
+  void run(const std::stop_token& stop, const std::function<void()>& after_each = [] {});
 
  private:
-  void run(const std::stop_token& stop);
   Result<void> run_once(const std::stop_token& stop);
 
   const Config& config_;
   const DataFolder& folder_;
+  lake::Copies& copies_;
   Clock& clock_;
   uint64_t made_of_ = 0;  // the newest rows of the raw tables when the last run ended: a version of the lake
   Counter& failures_;

@@ -36,30 +36,62 @@ Result<std::vector<NamedTable>> wanted(std::vector<NamedTable> all, const Result
   return named.empty() ? std::move(readable) : std::move(named);
 }
 
-Result<std::unique_ptr<transform::Engine>> locked_engine(const Config& config, const DataFolder& folder,
-                                                         const LakeQuestion& question,
-                                                         const std::vector<std::string>& may_write) {
-  TRY_LET(const auto objects, open_objects_to_read(config, folder));
-  TRY_LET(const auto catalog, lake::open_catalog(*objects, system_clock()));
-  TRY_LET(auto engine, open_engine_of(config, folder, question.threads));
-  TRY_LET(const auto tables,
-          wanted(transform::tables_of(*catalog->now(), objects->url()), engine->syntax(question.sql), question));
-  for (const NamedTable& table : tables) TRY(engine->name_table(table));
-  TRY(engine->lock(may_write));
-  return engine;
+// Files are fetched within the question's time.
+class HurriedLoan final : public lake::Loan {
+ public:
+  HurriedLoan(std::unique_ptr<lake::Loan> loan, const transform::Limits& limits)
+      : loan_(std::move(loan)), limits_(limits), begun_(system_clock().steady()) {}
+
+  Result<std::string> path_of(const lake::DataFile& file) override {
+    if (limits_.time_max.count() > 0 && system_clock().steady() - begun_ > limits_.time_max)
+      return fail(Code::overloaded, "stopped: the lake's files are not fetched within " +
+                                        std::to_string(limits_.time_max.count()) + " ms");
+    if (limits_.stop.stop_requested()) return fail(Code::overloaded, "stopped: we were told to");
+    return loan_->path_of(file);
+  }
+
+ private:
+  const std::unique_ptr<lake::Loan> loan_;
+  const transform::Limits& limits_;
+  const std::chrono::steady_clock::time_point begun_;
+};
+
+// What answers a question, and what has to be there until it is answered.
+struct Asking {
+  std::unique_ptr<lake::Objects> objects;
+  std::unique_ptr<lake::Loan> loan;
+  std::unique_ptr<transform::Engine> engine;
+};
+
+Result<Asking> locked_engine(const Config& config, const DataFolder& folder, lake::Copies& copies,
+                             const LakeQuestion& question, const std::vector<std::string>& may_write) {
+  Asking asking;
+  TRY_LET(asking.objects, open_objects_to_read(config, folder, question.limits.stop));
+  TRY_LET(const auto catalog, lake::open_catalog(*asking.objects, system_clock()));
+  asking.loan = std::make_unique<HurriedLoan>(copies.borrow(*asking.objects), question.limits);
+  TRY_LET(asking.engine, open_engine_of(config, folder, question.threads));
+  const auto lake = catalog->now();
+  TRY_LET(auto tables, wanted(transform::tables_of(*lake), asking.engine->syntax(question.sql), question));
+  for (NamedTable& table : tables) {
+    TRY(transform::place(table, *lake, *asking.loan));
+    TRY(asking.engine->name_table(table));
+  }
+  TRY(asking.engine->lock(may_write));
+  return asking;
 }
 
 }  // namespace
 
-Result<transform::Answer> ask_lake(const Config& config, const DataFolder& folder, const LakeQuestion& question) {
-  TRY_LET(const auto engine, locked_engine(config, folder, question, {}));
-  return engine->query(question.sql, question.limits);
+Result<transform::Answer> ask_lake(const Config& config, const DataFolder& folder, lake::Copies& copies,
+                                   const LakeQuestion& question) {
+  TRY_LET(const Asking asking, locked_engine(config, folder, copies, question, {}));
+  return asking.engine->query(question.sql, question.limits);
 }
 
-Result<uint64_t> ask_lake_into(const Config& config, const DataFolder& folder, const LakeQuestion& question,
-                               const std::string& path) {
-  TRY_LET(const auto engine, locked_engine(config, folder, question, {path}));
-  auto rows = engine->query_into(question.sql, path, question.limits);
+Result<uint64_t> ask_lake_into(const Config& config, const DataFolder& folder, lake::Copies& copies,
+                               const LakeQuestion& question, const std::string& path) {
+  TRY_LET(const Asking asking, locked_engine(config, folder, copies, question, {path}));
+  auto rows = asking.engine->query_into(question.sql, path, question.limits);
   // What it has written of it is of no use to anybody.
   if (!rows) [[maybe_unused]]
     const Result<void> removed = system_files().remove(path);
@@ -86,7 +118,7 @@ Result<std::string> LakeQueries::ask(const Principal& who, const std::string& sq
                  .stop = stop_.get_token()},
       .threads = 1,  // the others are for those who bring locations
       .may_read = [&](const std::string& table) { return may_read(config_.query_grants, who.role, table); }};
-  TRY_LET(const transform::Answer answer, ask_lake(config_, folder_, question));
+  TRY_LET(const transform::Answer answer, ask_lake(config_, folder_, copies_, question));
   return form == serve::AnswerForm::csv ? csv_text(answer) : json_text(answer);
 }
 

@@ -13,6 +13,7 @@
 
 #include "app/config.h"
 #include "app/data_folder.h"
+#include "lake/copies.h"
 #include "serve/api.h"
 #include "transform/engine.h"
 
@@ -24,10 +25,11 @@ struct LakeQuestion {
   int threads = 0;  // 0: as many as the machine has cores
   std::function<bool(const std::string& table)> may_read = [](const std::string&) { return true; };
 };
-Result<transform::Answer> ask_lake(const Config& config, const DataFolder& folder, const LakeQuestion& question);
+Result<transform::Answer> ask_lake(const Config& config, const DataFolder& folder, lake::Copies& copies,
+                                   const LakeQuestion& question);
 // Into a new Parquet file; how many rows.
-Result<uint64_t> ask_lake_into(const Config& config, const DataFolder& folder, const LakeQuestion& question,
-                               const std::string& path);
+Result<uint64_t> ask_lake_into(const Config& config, const DataFolder& folder, lake::Copies& copies,
+                               const LakeQuestion& question, const std::string& path);
 
 inline constexpr size_t query_answer_bytes_max = 64 << 20;  // of an answer's texts over HTTP; more are cut off
 
@@ -35,7 +37,8 @@ inline constexpr size_t query_answer_bytes_max = 64 << 20;  // of an answer's te
 // Threads: all methods from any. Limits: the query settings.
 class LakeQueries {
  public:
-  LakeQueries(const Config& config, const DataFolder& folder) : config_(config), folder_(folder) {}
+  LakeQueries(const Config& config, const DataFolder& folder, lake::Copies& copies)
+      : config_(config), folder_(folder), copies_(copies) {}
 
   Result<std::string> ask(const Principal& who, const std::string& sql, serve::AnswerForm form);
   void stop() { stop_.request_stop(); }  // those that run, and all that come
@@ -43,6 +46,7 @@ class LakeQueries {
  private:
   const Config& config_;
   const DataFolder& folder_;
+  lake::Copies& copies_;
   std::atomic<uint64_t> running_{0};
   std::stop_source stop_;
 };

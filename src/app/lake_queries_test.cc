@@ -60,7 +60,8 @@ class LakeQueriesTest : public testing::Test {
 
   Config config_;
   DataFolder folder_;
-  LakeQueries queries_{config_, folder_};
+  const std::unique_ptr<lake::Copies> copies_ = lake::no_copies();
+  LakeQueries queries_{config_, folder_, *copies_};
 };
 
 TEST_F(LakeQueriesTest, without_a_lake_it_says_so) {

@@ -4,12 +4,15 @@
 #include "base/log.h"
 #include "base/pause.h"
 #include "base/process.h"
+#include "lake/books.h"
 
 namespace waybill::app {
 namespace {
 
 constexpr int nice_steps = 15;  // the door goes first, then the store
 constexpr std::chrono::seconds reach_again{5};
+
+std::unexpected<Error> not_reached() { return fail(Code::unavailable, "the lake could not be reached yet"); }
 
 bool may_get_better(const Error& error) { return error.code == Code::unavailable || error.code == Code::overloaded; }
 
@@ -27,8 +30,32 @@ Result<void> LakeWriter::reach() {
                                      {.roll_every = std::chrono::seconds(config_.lake_roll_seconds),
                                       .roll_bytes = config_.lake_roll_mib << 20,
                                       .history = std::chrono::hours(config_.lake_history_hours)}));
+  writing_.store(bronze_.get(), std::memory_order_release);
   catalog_.store(opened_.get(), std::memory_order_release);
   return {};
+}
+
+Result<void> LakeWriter::take_over() {
+  TRY(open());
+  return reach();
+}
+
+Result<uint64_t> LakeWriter::compact(const std::stop_token& stop) {
+  lake::Bronze* bronze = writing_.load(std::memory_order_acquire);
+  if (bronze == nullptr) return not_reached();
+  uint64_t made = 0;
+  while (!stop.stop_requested()) {
+    TRY_LET(const bool more, bronze->compact_next());
+    if (!more) break;
+    ++made;
+  }
+  return made;
+}
+
+Result<uint64_t> LakeWriter::expire(std::chrono::hours older_than) {
+  lake::Bronze* bronze = writing_.load(std::memory_order_acquire);
+  if (bronze == nullptr) return not_reached();
+  return bronze->expire(older_than);
 }
 
 Result<void> LakeWriter::open() {
@@ -49,6 +76,11 @@ ingest::Consumer LakeWriter::consumer() {
             const lake::Catalog* catalog = catalog_.load(std::memory_order_acquire);
             if (catalog == nullptr) return std::nullopt;
             return catalog->now()->sum(journal_.partition(), from, to);
+          },
+          .reread = [this](uint64_t from, uint64_t to) -> Result<void> {
+            const lake::Catalog* catalog = catalog_.load(std::memory_order_acquire);
+            if (catalog == nullptr) return not_reached();
+            return lake::reread_range(*catalog->now(), *objects_, journal_.partition(), from, to);
           }};
 }
 

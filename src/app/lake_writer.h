@@ -1,7 +1,7 @@
 // app/lake_writer.h — the lake of a serving process: written in a thread of its own, from when its place can be reached on.
 //
 // Order:   start(), then stop() when nothing is accepted any more.
-// Threads: consumer()'s functions from any thread, the others from one.
+// Threads: consumer()'s functions, compact() and expire() from any thread, the others from one.
 // Failure: a place that cannot be reached is tried again for ever; nothing waits for it but trimming. on_failure hears what
 //          cannot get better by itself: another process took over, the lake is of another journal, bytes are damaged.
 #pragma once
@@ -28,6 +28,12 @@ class LakeWriter {
   ingest::Consumer consumer();
 
   void start(std::function<void(const Error&)> on_failure);
+  // For a command that holds the folder itself: reaches the place once, in place of start(). Nothing is read from the journal.
+  Result<void> take_over();
+  // Between its own writes, by whoever asks. unavailable: the place could not be reached yet.
+  Result<uint64_t> compact(const std::stop_token& stop);  // hours that are over: how many files were made of several
+  Result<uint64_t> expire(
+      std::chrono::hours older_than);  // what was replaced before, and what nobody names: how many files
   // Writes what the journal has; after `wait_max` the rest is left to the next start.
   void stop(std::chrono::milliseconds wait_max);
 
@@ -43,8 +49,9 @@ class LakeWriter {
   std::stop_source giving_up_;  // ends what is tried again inside
   std::unique_ptr<lake::Objects> objects_;
   std::unique_ptr<lake::Catalog> opened_;
-  std::atomic<lake::Catalog*> catalog_{nullptr};  // opened_, for other threads
   std::unique_ptr<lake::Bronze> bronze_;
+  std::atomic<lake::Catalog*> catalog_{nullptr};  // opened_ and bronze_, for other threads, once both are there
+  std::atomic<lake::Bronze*> writing_{nullptr};
   std::function<void(const Error&)> on_failure_;
   std::promise<void> ended_;
   std::jthread thread_;

@@ -9,8 +9,11 @@
 #include "app/access.h"
 #include "app/assets.h"
 #include "app/backups.h"
+#include "app/lake_chores.h"
+#include "app/lake_custody.h"
 #include "app/lake_models.h"
 #include "app/lake_queries.h"
+#include "app/lake_view.h"
 #include "app/lake_writer.h"
 #include "app/serving.h"
 #include "app/simulate.h"
@@ -178,6 +181,18 @@ Result<std::unique_ptr<LakeWriter>> open_lake(const Config& config, const DataFo
   return lake;
 }
 
+// How far the lake has come with a position; nothing where none is wanted.
+std::function<std::optional<serve::LakeCustody>(const serve::LakePlace&)> custody_of(const Config& config,
+                                                                                     LakeView& lake,
+                                                                                     uint32_t partition) {
+  if (!config.lake_enabled) return {};
+  return [&lake, partition](const serve::LakePlace& place) -> std::optional<serve::LakeCustody> {
+    const auto newest = lake.newest();
+    if (!newest) return std::nullopt;
+    return custody_in(*newest, partition, place);
+  };
+}
+
 serve::ApiOptions api_options(const Config& config, Secure secure) {
   return {.naive_offset = config.naive_offset,
           .stale_after = std::chrono::seconds(config.stale_after_seconds),
@@ -270,6 +285,8 @@ struct Opened {
   Backups& backups;
   LakeQueries& queries;
   ModelSchedule& models;
+  LakeView& lake_view;
+  LakeChores& chores;
   RunningWebhooks& webhooks;
   serve::Server& server;
   LakeWriter* lake;  // null: none is written
@@ -287,6 +304,7 @@ Result<void> serve_until(std::stop_token stop, const Opened& opened) {
   opened.webhooks.start();
   if (opened.lake) opened.lake->start([&ending](const Error& error) { ending.fail(error); });
   opened.models.start();
+  if (config.lake_enabled) opened.lake_view.start();
   opened.server.start();
   Supervised supervised(opened.server, opened.clock);
   TRY_LET(const std::string url, say_where(opened.options, opened.server.port()));
@@ -297,10 +315,12 @@ Result<void> serve_until(std::stop_token stop, const Opened& opened) {
   log::info("stopping", {{"why", ended ? "asked to" : ended.error().message}});
   stop_and_join(driving);
   opened.queries.stop();
+  opened.lake_view.stop();
   opened.models.stop();
   opened.server.stop(stop_wait_max);
   say_stopped(config.data);
   opened.backups.stop();
+  opened.chores.stop();
   for (std::jthread* thread : {&listening, &subscribing, &keeping}) stop_and_join(*thread);
   if (opened.lake) opened.lake->stop(stop_wait_max);
   TRY(ending.result());
@@ -340,8 +360,13 @@ Result<void> run_platform(const PlatformOptions& options, std::stop_token stop) 
                           std::chrono::seconds(config.stale_after_seconds));
   Backups backups(backup_source(folder, *journal, opened, keeper), system_files(), clock, *metrics);
   TRY(remove_with_content(system_files(), folder.query_spill()));  // what a process that was killed left there
-  LakeQueries queries(config, folder);
-  ModelSchedule models(config, folder, clock, *metrics);
+  TRY_LET(const auto copies, open_copies_of(config, folder));
+  LakeQueries queries(config, folder, *copies);
+  ModelSchedule models(config, folder, *copies, clock, *metrics);
+  LakeView lake_view(config, folder, clock, *metrics);
+  LakeChores chores([&](const serve::LakeChore& chore, const std::stop_token& asked) {
+    return do_chore(chore, lake.get(), keeper, asked);
+  });
   TRY_LET(const auto webhooks, open_webhooks({config, folder, *journal, *store, progress, *metrics}));
   const serve::ApiParts parts{
       .acceptor = acceptor,
@@ -360,7 +385,10 @@ Result<void> run_platform(const PlatformOptions& options, std::stop_token stop) 
       .backup_state = [&] { return backups.state(); },
       .webhooks = webhooks.get(),
       .ask_lake = [&](const Principal& who, const std::string& sql,
-                      serve::AnswerForm form) { return queries.ask(who, sql, form); }};
+                      serve::AnswerForm form) { return queries.ask(who, sql, form); },
+      .lake_custody = custody_of(config, lake_view, journal->partition()),
+      .start_lake_chore = [&](const serve::LakeChore& chore) { return chores.start(chore); },
+      .lake_chore_state = [&] { return chores.state(); }};
   TRY_LET(const auto server, serve::open_server(server_options(config, tls.get()), serve::api_routes(parts), *gate,
                                                 durability_of(*journal, ending), progress, *metrics, clock));
 
@@ -375,6 +403,8 @@ Result<void> run_platform(const PlatformOptions& options, std::stop_token stop) 
                             .backups = backups,
                             .queries = queries,
                             .models = models,
+                            .lake_view = lake_view,
+                            .chores = chores,
                             .webhooks = *webhooks,
                             .server = *server,
                             .lake = lake.get(),

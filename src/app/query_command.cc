@@ -12,6 +12,7 @@
 #include "app/config_flags.h"
 #include "app/lake_queries.h"
 #include "app/stop_signal.h"
+#include "app/wiring.h"
 
 namespace waybill::app {
 namespace {
@@ -31,18 +32,25 @@ std::string text_of(const transform::Answer& answer, const std::string& format) 
   return table_text(answer);
 }
 
-Result<void> answer_once(const Config& config, const DataFolder& folder, const QueryFlags& flags,
-                         const std::string& sql, const std::stop_token& stop) {
+// Where questions are asked.
+struct Place {
+  const Config& config;
+  const DataFolder& folder;
+  lake::Copies& copies;
+};
+
+Result<void> answer_once(const Place& place, const QueryFlags& flags, const std::string& sql,
+                         const std::stop_token& stop) {
   const size_t rows_usual = flags.format == "table" && flags.out.empty() ? table_rows_usual : SIZE_MAX;
   const LakeQuestion question{.sql = sql, .limits = {.rows_max = flags.limit.value_or(rows_usual), .stop = stop}};
   if (flags.format == "parquet") {
     TRY_LET(const std::string path, absolute_path(flags.out));
     if (system_files().info(path)) return fail(Code::conflict, flags.out + ": is there already");
-    TRY_LET(const uint64_t rows, ask_lake_into(config, folder, question, path));
+    TRY_LET(const uint64_t rows, ask_lake_into(place.config, place.folder, place.copies, question, path));
     std::fprintf(stderr, "%llu rows into %s\n", static_cast<unsigned long long>(rows), flags.out.c_str());
     return {};
   }
-  TRY_LET(const transform::Answer answer, ask_lake(config, folder, question));
+  TRY_LET(const transform::Answer answer, ask_lake(place.config, place.folder, place.copies, question));
   const std::string text = text_of(answer, flags.format);
   if (!flags.out.empty()) return write_file_atomically(system_files(), flags.out, text);
   std::fwrite(text.data(), 1, text.size(), stdout);
@@ -68,9 +76,9 @@ std::optional<std::string> statement_of(const std::string& line) {
 }
 
 // Ctrl-C ends it: nothing is lost by that.
-int prompt(const Config& config, const DataFolder& folder, const QueryFlags& flags) {
+int prompt(const Place& place, const QueryFlags& flags) {
   const auto answer = [&](const std::string& sql) {
-    if (auto answered = answer_once(config, folder, flags, sql, {}); !answered) failed(answered.error());
+    if (auto answered = answer_once(place, flags, sql, {}); !answered) failed(answered.error());
   };
   std::fputs("The lake of this data folder, in SQL. .help says more.\n", stderr);
   std::string statement;
@@ -103,13 +111,16 @@ int run_query(const Config& config, QueryFlags flags) {
   if (flags.format == "parquet" && (flags.out.empty() || flags.limit))
     return failed(
         {Code::invalid, "--format parquet: needs --out FILE, and a LIMIT in the statement instead of --limit"});
+  const auto copies = open_copies_of(config, *folder);
+  if (!copies) return failed(copies.error());
+  const Place place{.config = config, .folder = *folder, .copies = **copies};
   if (flags.sql.empty() && isatty(STDIN_FILENO) == 1) {
-    if (flags.out.empty()) return prompt(config, *folder, flags);
+    if (flags.out.empty()) return prompt(place, flags);
     return failed({Code::invalid, "--out: needs a statement"});
   }
   const StopAtSignal stop;
   if (flags.sql.empty()) flags.sql.assign(std::istreambuf_iterator<char>(std::cin), {});
-  return done(answer_once(config, *folder, flags, flags.sql, stop.token()));
+  return done(answer_once(place, flags, flags.sql, stop.token()));
 }
 
 }  // namespace

@@ -7,6 +7,7 @@
 
 #include <simdjson.h>
 
+#include "app/lake_custody.h"
 #include "app/serving.h"
 #include "app/status_view.h"
 #include "app/version.h"
@@ -38,6 +39,14 @@ std::vector<std::string> reasons_in(std::string_view body) {
 
 double number(uint64_t value) { return static_cast<double>(value); }
 
+// Where there is one, and it answers: it may be in a bucket.
+Result<std::shared_ptr<const lake::Snapshot>> lake_of_folder(const Config& config, const DataFolder& folder) {
+  if (!config.lake_enabled) return fail(Code::not_found, "lake.enabled is false");
+  TRY_LET(const auto objects, open_objects_to_read(config, folder));
+  TRY_LET(const auto catalog, lake::open_catalog(*objects, system_clock()));
+  return catalog->now();
+}
+
 // What a folder says without its process.
 Result<Status> status_of_folder(const Config& config) {
   Files& files = system_files();
@@ -62,6 +71,11 @@ Result<Status> status_of_folder(const Config& config) {
   status.kept = books(store::Outcome::stored);
   status.repeats = books(store::Outcome::repeat);
   status.quarantined.total = books(store::Outcome::quarantined);
+  if (const auto lake = lake_of_folder(config, folder); lake) {
+    if (const auto mark = (*lake)->watermarks.find(journal->partition()); mark != (*lake)->watermarks.end())
+      status.lake_end = number(mark->second.end);
+    status.not_treated = number(rows_not_treated(**lake));
+  }
   TRY_LET(const FileSystem disk, file_system_of(config.data));
   status.disk_free_bytes = number(disk.free_bytes);
   status.disk_size_bytes = number(disk.size_bytes);

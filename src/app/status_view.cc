@@ -128,6 +128,16 @@ void add_rates(std::vector<std::string>& lines, const Status& status) {
   lines.emplace_back();
 }
 
+void add_lake(std::vector<std::string>& lines, const Status& status, const std::string& behind) {
+  const auto failed = [](const std::optional<double>& times) {
+    return times.value_or(0) > 0 ? "; failed " + grouped(*times) + " times" : std::string();
+  };
+  lines.push_back(wide("lake raw", shown(status.lake_end, grouped) + behind + failed(status.lake_failures)));
+  std::string treated = shown(status.not_treated, grouped) + " rows behind";
+  if (status.treated_age_s) treated += "; up to date " + in_days(*status.treated_age_s) + " ago";
+  lines.push_back(wide("lake treated", treated + failed(status.transform_failures)));
+}
+
 void add_custody(std::vector<std::string>& lines, const Status& status) {
   const auto behind = [&](const std::optional<double>& mark) {
     if (!mark || !status.journal_end) return std::string();
@@ -138,6 +148,7 @@ void add_custody(std::vector<std::string>& lines, const Status& status) {
                                       shown(status.journal_bytes, in_bytes) + " on disk"));
   lines.push_back(wide("store visible", shown(status.store_visible, grouped) + behind(status.store_visible)));
   lines.push_back(wide("store durable", shown(status.store_durable, grouped) + behind(status.store_durable)));
+  if (status.lake_end) add_lake(lines, status, behind(status.lake_end));
   if (status.kept)
     lines.push_back(wide("records", grouped(*status.kept) + " stored, " + shown(status.repeats, grouped) +
                                         " repeats, " + shown(status.quarantined.total, grouped) + " quarantined"));
@@ -243,6 +254,12 @@ Status status_of(const Scrape& now, const Scrape* before, Time clock) {
   status.journal_bytes = metrics.value("waybill_journal_disk_bytes");
   status.store_visible = metrics.value("waybill_store_visible_offset");
   status.store_durable = metrics.value("waybill_store_durable_offset");
+  status.lake_end = metrics.value("waybill_lake_bronze_end_offset");
+  status.lake_failures = metrics.value("waybill_lake_failures_total");
+  status.not_treated = metrics.value("waybill_transform_lag_rows");
+  status.transform_failures = metrics.value("waybill_transform_failures_total");
+  if (const auto made = metrics.value("waybill_transform_last_success_timestamp_seconds"); made.value_or(0) > 0)
+    status.treated_age_s = std::max(0.0, static_cast<double>(to_us(clock)) / second - *made);
   status.disk_free_bytes = metrics.value("waybill_disk_free_bytes");
   status.disk_size_bytes = metrics.value("waybill_disk_size_bytes");
   status.resident_bytes = metrics.value("process_resident_memory_bytes");
@@ -291,6 +308,11 @@ std::string status_json(const Status& status) {
   put(writer, "journal_bytes", status.journal_bytes);
   put(writer, "store_visible", status.store_visible);
   put(writer, "store_durable", status.store_durable);
+  put(writer, "lake_end", status.lake_end);
+  put(writer, "lake_failures", status.lake_failures);
+  put(writer, "lake_rows_not_treated", status.not_treated);
+  put(writer, "lake_treated_age_seconds", status.treated_age_s);
+  put(writer, "transform_failures", status.transform_failures);
   put(writer, "stored", status.kept);
   put(writer, "repeats", status.repeats);
   put(writer, "disk_free_bytes", status.disk_free_bytes);

@@ -46,6 +46,10 @@ struct Status {
   std::optional<double> connections;
   std::optional<double> journal_begin, journal_end, journal_bytes;
   std::optional<double> store_visible, store_durable;
+  std::optional<double> lake_end;  // the lake has everything below it
+  std::optional<double> not_treated;  // rows of its raw tables that its treated ones are not made of yet
+  std::optional<double> treated_age_s;  // since treated and final tables were last up to date
+  std::optional<double> lake_failures, transform_failures;
   std::optional<double> kept,
       repeats;  // by the store's books, where no process counts; quarantined.total goes with them
   std::optional<double> disk_free_bytes, disk_size_bytes;

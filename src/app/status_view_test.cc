@@ -27,6 +27,11 @@ waybill_journal_durable_offset 1234567
 waybill_journal_disk_bytes 134217728
 waybill_store_visible_offset 1234560
 waybill_store_durable_offset 1230000
+waybill_lake_bronze_end_offset 1234000
+waybill_lake_failures_total 0
+waybill_transform_lag_rows 1500
+waybill_transform_failures_total 2
+waybill_transform_last_success_timestamp_seconds 94500
 waybill_disk_free_bytes 10737418240
 waybill_disk_size_bytes 21474836480
 )";
@@ -95,6 +100,8 @@ journal sync       -                           -
 journal            [100, 1,234,567)  128 MiB on disk
 store visible      1,234,560 (7 behind)
 store durable      1,230,000 (4,567 behind)
+lake raw           1,234,000 (567 behind)
+lake treated       1,500 rows behind; up to date 1 min 40 s ago; failed 2 times
 disk               10.0 GiB free of 20.0 GiB (50 %)
 memory             50.0 MiB resident
 connections        12; 40 of 65,536 files open
@@ -107,9 +114,11 @@ TEST(StatusView, fits_into_80_columns_whatever_the_numbers_are) {
   status.where = std::string(200, 'x');
   status.reasons = {std::string(300, 'y'),
                     "journal: full: " + std::string(60, 'w') + " and more that is wrapped \x1b[2J"};
-  for (auto* value : {&status.journal_begin, &status.journal_end, &status.journal_bytes, &status.store_visible,
-                      &status.store_durable, &status.disk_free_bytes, &status.disk_size_bytes, &status.resident_bytes,
-                      &status.connections, &status.open_files, &status.open_files_max, &status.uptime_s})
+  for (auto* value :
+       {&status.journal_begin, &status.journal_end, &status.journal_bytes, &status.store_visible, &status.store_durable,
+        &status.disk_free_bytes, &status.disk_size_bytes, &status.resident_bytes, &status.connections,
+        &status.open_files, &status.open_files_max, &status.uptime_s, &status.lake_end, &status.lake_failures,
+        &status.not_treated, &status.transform_failures, &status.treated_age_s})
     *value = 18'446'744'073'709'551'615.0;
   for (Flow* flow : {&status.locations, &status.rejected}) *flow = {.per_second = 1e18, .total = 1.8e19};
   status.request = {.p50_s = 1e9, .p99_s = 1e9, .all_p50_s = 1e9, .all_p99_s = 1e9};

@@ -8,7 +8,10 @@
 #include "app/meter.h"
 #include "app/stop_signal.h"
 #include "app/subcommands.h"
+#include "app/version.h"
 #include "app/wiring.h"
+#include "base/log.h"
+#include "base/process.h"
 #include "transform/runner.h"
 #include "transform/tables.h"
 
@@ -38,11 +41,12 @@ Result<bool> run(const Config& config, const TransformFlags& flags, const std::s
   TRY_LET(const DataFolder folder, open_data_folder(config.data, system_files()));
   TRY_LET(const auto objects, open_objects_of(config, folder, stop));
   TRY_LET(const auto catalog, lake::open_catalog(*objects, system_clock()));
+  TRY_LET(const auto copies, open_copies_of(config, folder));
   TRY_LET(const auto engine, open_engine_of(config, folder, 0));
   TRY_LET(const Graph graph, graph_of(*engine, flags.models));
   TRY_LET(const std::vector<ModelRun> runs,
           transform::run_models(
-              {*catalog, *objects, *engine}, graph, raw_columns(),
+              {*catalog, *objects, *copies, *engine}, graph, raw_columns(),
               {.scratch = models_scratch(folder), .from = flags.from, .to = flags.to, .progress = show, .stop = stop}));
   bool fine = true;
   for (const ModelRun& ran : runs) {
@@ -58,6 +62,30 @@ int run_command(const Config& config, const TransformFlags& flags) {
   const auto fine = run(config, flags, stop.token());
   if (!fine) return failed(fine.error());
   return *fine ? 0 : 1;
+}
+
+// The role of its own, until it is asked to stop.
+Result<void> keep_making(const Config& config, const std::string& metrics_file, const std::stop_token& stop) {
+  if (config.transform_every_seconds == 0)
+    return fail(Code::invalid, "transform.every_seconds is 0: the models would never be run");
+  TRY_LET(const DataFolder folder, open_role_folder(config.data, "transform", system_files()));
+  TRY(remove_with_content(system_files(), folder.query_spill()));  // what a process that was killed left there
+  const auto metrics = make_metrics();
+  expose_process(*metrics, std::string(version()));
+  TRY_LET(const auto copies, open_copies_of(config, folder));
+  ModelSchedule schedule(config, folder, *copies, system_clock(), *metrics);
+  const auto tell = [&] {
+    if (metrics_file.empty()) return;
+    if (const auto told = write_file_atomically(system_files(), metrics_file, metrics->expose()); !told)
+      log::warning("the metrics cannot be written", {{"why", told.error().message}});
+  };
+
+  // Beyond this point nothing is opened.
+  log::info("making the treated and final tables", {{"version", version()}, {"data", config.data}});
+  tell();
+  schedule.run(stop, tell);
+  log::info("stopped");
+  return {};
 }
 
 // Markdown: every table with its columns.
@@ -112,6 +140,19 @@ std::function<int()> add_transform(CLI::App& command) {
         [flags](const Config& config) { return tell(config, *flags, docs_of); });
   below(command, "lineage", "what is made of what, as a Mermaid flowchart", chosen, add_models,
         [flags](const Config& config) { return tell(config, *flags, lineage_of); });
+  auto metrics_file = std::make_shared<std::string>();
+  below(
+      command, "schedule", "make what has changed every transform.every_seconds, as a process of its own", chosen,
+      [metrics_file](CLI::App& sub) {
+        sub.add_option("--metrics-file", *metrics_file,
+                       "a file that gets its metrics after each run, for Prometheus' textfile collector");
+      },
+      [metrics_file](const Config& config) {
+        const StopAtSignal stop;
+        if (!config.log_file.empty())
+          if (auto opened = log::to_file(config.log_file); !opened) return failed(opened.error());
+        return done(keep_making(config, *metrics_file, stop.token()));
+      });
   command.require_subcommand(1);
   return [chosen] { return (*chosen)(); };
 }

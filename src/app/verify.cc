@@ -6,6 +6,7 @@
 
 #include "app/wiring.h"
 #include "lake/books.h"
+#include "transform/reconcile.h"
 
 namespace waybill::app {
 namespace {
@@ -50,6 +51,26 @@ void print(const lake::Balance& lake, uint64_t journal_end) {
     std::printf("on the way %llu records are in the journal and not yet in the lake\n",
                 count(journal_end - lake.mark.end));
   print(lake.differences);
+}
+
+void print(const transform::Reconciliation& treated) {
+  if (!treated.version) return;
+  std::printf("treated    %llu locations, each once, made of version %llu; %llu dates compared\n", count(treated.rows),
+              count(*treated.version), count(treated.dates));
+  if (treated.waiting > 0)
+    std::printf("on the way %llu rows of the raw tables came since, or are in a file with some that did\n",
+                count(treated.waiting));
+  for (const std::string& difference : treated.differences) std::printf("DIFFERS    treated %s\n", difference.c_str());
+}
+
+Result<transform::Reconciliation> reconciliation_of(const Config& config, const DataFolder& folder,
+                                                    const lake::Objects& objects, const lake::Snapshot& state,
+                                                    ingest::Depth depth) {
+  if (depth == ingest::Depth::ledgers || !transform::reconcile(state).version) return transform::reconcile(state);
+  TRY_LET(const auto copies, open_copies_of(config, folder));
+  const auto loan = copies->borrow(objects);
+  TRY_LET(const auto engine, open_engine_of(config, folder, 0));
+  return transform::reconcile_rows(state, objects, *loan, *engine);
 }
 
 void print_verdict(bool balances) { std::printf("%s\n", balances ? "the books balance" : "THE BOOKS DO NOT BALANCE"); }
@@ -112,7 +133,10 @@ Result<bool> run_verify(const Config& config, ingest::Depth depth) {
   if (lake && lake->state->version > 0) {
     TRY_LET(const lake::Balance of_lake, balance_of_lake(config, folder, *lake, depth));
     print(of_lake, balance.journal_end);
-    balances = balances && of_lake.balances();
+    TRY_LET(const transform::Reconciliation treated,
+            reconciliation_of(config, folder, *lake->objects, *lake->state, depth));
+    print(treated);
+    balances = balances && of_lake.balances() && treated.differences.empty();
   }
   print_verdict(balances);
   return balances;

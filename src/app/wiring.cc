@@ -14,6 +14,9 @@ namespace waybill::app {
 namespace {
 
 constexpr uint64_t mib = 1 << 20;
+constexpr std::chrono::seconds s3_read_patience{10};
+
+bool is_in_bucket(const Config& config) { return config.lake_location.starts_with("s3://"); }
 
 store::RocksOptions rocks_options(const Config& config, const DataFolder& folder, store::Access access) {
   return {.folder = folder.store(), .cache_bytes_max = config.store_cache_mib_max * mib, .access = access};
@@ -60,7 +63,7 @@ Result<lake::S3Options> s3_options(const Config& config, std::stop_token stop) {
 
 Result<std::unique_ptr<lake::Objects>> open_objects(const Config& config, const DataFolder& folder,
                                                     std::stop_token stop) {
-  if (config.lake_location.starts_with("s3://")) {
+  if (is_in_bucket(config)) {
     TRY_LET(lake::S3Options options, s3_options(config, std::move(stop)));
     return lake::open_s3_objects(std::move(options), system_files());
   }
@@ -118,18 +121,33 @@ Result<std::unique_ptr<serve::Tls>> open_tls_of(const Config& config, Metrics& m
                          metrics);
 }
 
-Result<std::unique_ptr<lake::Objects>> open_objects_to_read(const Config& config, const DataFolder& folder) {
-  if (config.lake_location.starts_with("s3://"))
-    return fail(Code::invalid, "lake.location: questions are asked of a lake in a folder only");
+Result<std::unique_ptr<lake::Objects>> open_objects_to_read(const Config& config, const DataFolder& folder,
+                                                            std::stop_token stop) {
+  if (is_in_bucket(config)) {
+    auto options = s3_options(config, std::move(stop));
+    if (!options) return fail_in("open the lake", options.error());
+    options->retry_for = s3_read_patience;
+    return lake::open_s3_objects(*std::move(options), system_files());
+  }
   const std::string place = config.lake_location.empty() ? folder.lake() : config.lake_location;
   if (!system_files().info(place)) return fail(Code::not_found, "there is no lake in " + place + " yet");
   return open_objects_of(config, {.path = folder.path, .lock = nullptr}, {});
 }
 
+Result<std::unique_ptr<lake::Copies>> open_copies_of(const Config& config, const DataFolder& folder) {
+  if (!is_in_bucket(config)) return lake::no_copies();
+  return lake::open_copies({.folder = folder.lake_copies(), .bytes_max = config.lake_copies_mib_max * mib},
+                           system_files());
+}
+
 Result<std::unique_ptr<transform::Engine>> open_engine_of(const Config& config, const DataFolder& folder, int threads) {
-  // One each: engines do not share a folder. The engine makes its own when it needs it, and removes it.
-  TRY(system_files().make_folder(folder.query_spill()));
-  const std::string mine = join_path(folder.query_spill(), std::to_string(random_seed()));
+  // One each: engines do not share a folder. The engine makes its own when it needs it, and removes it. Where nothing may be
+  // written, what does not fit into memory is overloaded.
+  std::string mine = join_path(folder.query_spill(), std::to_string(random_seed()));
+  if (const auto made = system_files().make_folder(folder.query_spill()); !made) {
+    if (made.error().code != Code::denied) return std::unexpected(made.error());
+    mine.clear();
+  }
   return transform::open_duckdb_engine(
       {.memory_mib_max = config.query_memory_mib_max, .threads = threads, .spill_folder = mine});
 }

@@ -6,6 +6,7 @@
 #include "app/config.h"
 #include "app/data_folder.h"
 #include "journal/journal.h"
+#include "lake/copies.h"
 #include "lake/objects.h"
 #include "serve/tls.h"
 #include "store/live_files.h"
@@ -30,8 +31,12 @@ Result<std::unique_ptr<lake::Objects>> open_objects_of(const Config& config, con
 Result<std::unique_ptr<serve::Tls>> open_tls_of(const Config& config,
                                                 Metrics& metrics);  // null: plain HTTP is asked for
 
-// The lake's files, beside whoever writes them. not_found where there are none yet; invalid: they are in a bucket.
-Result<std::unique_ptr<lake::Objects>> open_objects_to_read(const Config& config, const DataFolder& folder);
+// The lake's files, beside whoever writes them. not_found where there is no folder of them yet. A bucket is not asked for long:
+// somebody waits.
+Result<std::unique_ptr<lake::Objects>> open_objects_to_read(const Config& config, const DataFolder& folder,
+                                                            std::stop_token stop = {});
+// Its files as paths: of one in a bucket copies in the data folder.
+Result<std::unique_ptr<lake::Copies>> open_copies_of(const Config& config, const DataFolder& folder);
 // For questions; threads 0: as many as the machine has cores.
 Result<std::unique_ptr<transform::Engine>> open_engine_of(const Config& config, const DataFolder& folder, int threads);
 

@@ -3,7 +3,9 @@
 // Threads: handlers run on any of the server's threads at once; the parts are safe for that and outlive the server.
 #pragma once
 
+#include <chrono>
 #include <functional>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -33,11 +35,46 @@ struct Page {
   std::string encoding;          // "gzip" where the bytes are packed
 };
 
+// A position that is asked for in the lake, and what is known of its record.
+struct LakePlace {
+  // unknown: the journal has let go of it. other: a credential's or a webhook's.
+  enum class What : uint8_t { unknown, location, command, quarantined, other };
+  uint64_t offset = 0;
+  What what = What::unknown;
+  std::optional<Time> fix_time = {};  // of a location
+};
+
+// How far the lake has come with it.
+struct LakeCustody {
+  enum class Raw : uint8_t { before, waiting, taken };  // before: of before the lake was switched on
+  struct File {
+    std::string key;
+    uint64_t version = 0;  // of the catalog, which brought the file's newest rows
+  };
+  struct Treated {
+    std::string date;  // of the fix
+    bool made = false;  // anew since the location is in the raw tables
+  };
+  Raw raw = Raw::waiting;
+  std::vector<File> files = {};  // that have its row: several where it is not known what it was, none of a credential
+  std::vector<Treated> treated = {};  // dates of treated.location; several where it is not known which is its own
+  std::optional<uint64_t> treated_version = {};  // of the catalog, which treated.location is made of
+};
+
+// What can be asked to be done to the lake, or by its leave to the store.
+struct LakeChore {
+  enum class What : uint8_t { compact, expire, purge };
+  What what = What::compact;
+  std::chrono::hours older_than{};  // expire: what was replaced so long ago
+  Time before{};  // purge: the store lets go of what came before
+};
+std::string_view to_string(LakeChore::What what);
+
 struct ApiOptions {
-  Duration naive_offset{};                                      // of timestamps without a zone: local minus UTC
-  Duration stale_after = std::chrono::seconds(120);             // an order whose last fix is older is stale
-  PrivacyRule privacy = {};                                     // what customers see
-  bool secure_cookies = false;                                  // over TLS
+  Duration naive_offset{};  // of timestamps without a zone: local minus UTC
+  Duration stale_after = std::chrono::seconds(120);  // an order whose last fix is older is stale
+  PrivacyRule privacy = {};  // what customers see
+  bool secure_cookies = false;  // over TLS
 };
 
 struct ApiParts {
@@ -60,6 +97,11 @@ struct ApiParts {
   Webhooks* webhooks = nullptr;  // where it is missing, so are the routes
   // The answer to a SELECT over the lake as its body, within what this one may read (else denied). Where it is missing, so is the route.
   std::function<Result<std::string>(const Principal& who, const std::string& sql, AnswerForm form)> ask_lake = {};
+  // Nothing: the lake cannot be asked now. Where it is missing there is no lake.
+  std::function<std::optional<LakeCustody>(const LakePlace& place)> lake_custody = {};
+  // Begins it (conflict while one runs), and how the last one stands, as JSON. Where they are missing, so are the routes.
+  std::function<Result<void>(const LakeChore& chore)> start_lake_chore = {};
+  std::function<std::string()> lake_chore_state = {};
 };
 
 // A packed body may become this much larger than http.body_mib_max allows a plain one to be, not more: 413.
@@ -88,5 +130,6 @@ std::vector<Route> backup_routes(const ApiParts& parts);
 std::vector<Route> live_routes(const ApiParts& parts);
 std::vector<Route> hook_routes(const ApiParts& parts);
 std::vector<Route> query_routes(const ApiParts& parts);
+std::vector<Route> lake_routes(const ApiParts& parts);
 
 }  // namespace waybill::serve

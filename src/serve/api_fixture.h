@@ -24,15 +24,19 @@ class Api : public testing::Test {
     acceptor_.emplace(*journal_, *metrics_);
     EXPECT_TRUE(files_->make_folder("audit"));
     audit_ = std::move(*open_audit("audit", *files_, clock_, *metrics_));
-    routes_ = api_routes({.acceptor = *acceptor_,
-                          .journal = *journal_,
-                          .store = *store_,
-                          .progress = progress_,
-                          .metrics = *metrics_,
-                          .clock = clock_,
-                          .audit = *audit_,
-                          .not_ready_because = [this] { return health_.reasons(); },
-                          .live = &*live_});
+    routes_ = api_routes(parts());
+  }
+
+  ApiParts parts() {
+    return {.acceptor = *acceptor_,
+            .journal = *journal_,
+            .store = *store_,
+            .progress = progress_,
+            .metrics = *metrics_,
+            .clock = clock_,
+            .audit = *audit_,
+            .not_ready_because = [this] { return health_.reasons(); },
+            .live = &*live_};
   }
 
   Reply call(Method method, std::string_view pattern, std::vector<std::string> params, std::string_view body = {},

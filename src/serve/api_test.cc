@@ -74,6 +74,59 @@ TEST_F(Api, counts_a_repeated_idempotency_key_once) {
   EXPECT_TRUE(has(get("/v1/custody/{id}", {"k1#0"}), R"("position":"1-0-0","deliverer_id":"4")"));
 }
 
+TEST_F(Api, shows_how_far_the_lake_has_come_with_a_location) {
+  post("/v1/locations", one_location);
+  EXPECT_FALSE(has(get("/v1/custody/{id}", {"1-0-0"}), "bronze")) << "there is no lake";
+  std::optional<LakeCustody> says;
+  std::optional<LakePlace> place;
+  ApiParts with_lake = parts();
+  with_lake.lake_custody = [&](const LakePlace& asked) {
+    place = asked;
+    return says;
+  };
+  routes_ = api_routes(with_lake);
+  EXPECT_TRUE(has(get("/v1/custody/{id}", {"1-0-0"}), R"("in_journal":true,"bronze":{"state":"unknown"}})"));
+  EXPECT_EQ(place->offset, 0u);
+  EXPECT_EQ(place->what, LakePlace::What::location);
+  EXPECT_TRUE(place->fix_time);
+  says = LakeCustody{};
+  EXPECT_TRUE(has(get("/v1/custody/{id}", {"1-0-0"}), R"("bronze":{"state":"waiting"}})"));
+  says = LakeCustody{.raw = LakeCustody::Raw::taken,
+                     .files = {{.key = "raw/a", .version = 7}},
+                     .treated = {{.date = "2024-01-15", .made = true}},
+                     .treated_version = 9};
+  EXPECT_TRUE(has(get("/v1/custody/{id}", {"1-0-0"}),
+                  R"("bronze":{"state":"taken","files":[{"key":"raw/a","version":7}]},)"
+                  R"("silver":{"state":"made","version":9,"dates":["2024-01-15"]}})"));
+  says->treated.push_back({.date = "2024-01-16", .made = false});
+  EXPECT_TRUE(has(get("/v1/custody/{id}", {"1-0-0"}), R"("silver":{"state":"waiting",)"));
+}
+
+TEST_F(Api, takes_chores_for_the_lake_that_make_sense) {
+  std::vector<LakeChore> begun;
+  ApiParts with_lake = parts();
+  with_lake.start_lake_chore = [&](const LakeChore& chore) -> Result<void> {
+    if (!begun.empty() && begun.back().what == chore.what) return fail(Code::conflict, "it runs");
+    begun.push_back(chore);
+    return {};
+  };
+  with_lake.lake_chore_state = [] { return R"({"state":"running"})"; };
+  routes_ = api_routes(with_lake);
+  EXPECT_EQ(post("/v1/lake", R"({"do":"compact"})").status, 202);
+  EXPECT_EQ(post("/v1/lake", R"({"do":"compact"})").status, 409);
+  EXPECT_EQ(post("/v1/lake", R"({"do":"expire","older_than_hours":3})").status, 202);
+  EXPECT_EQ(post("/v1/lake", R"({"do":"purge","before":"2024-01-15"})").status, 202);
+  ASSERT_EQ(begun.size(), 3u);
+  EXPECT_EQ(begun[1].older_than, std::chrono::hours(3));
+  EXPECT_EQ(begun[2].before, nine - std::chrono::hours(9));
+  for (const char* body :
+       {R"({})", R"({"do":"dance"})", R"({"do":"purge"})", R"({"do":"compact","before":"2024-01-15"})",
+        R"({"do":"expire","older_than_hours":-1})", R"({"do":"purge","older_than_hours":1})"})
+    EXPECT_EQ(post("/v1/lake", body).status, 422) << body;
+  EXPECT_EQ(begun.size(), 3u);
+  EXPECT_TRUE(has(get("/v1/lake"), "running"));
+}
+
 TEST_F(Api, shows_an_order_with_its_age_and_when_it_is_stale) {
   post("/v1/orders",
        R"({"order_id":"o9","deliverer_id":4,"destination":{"latitude":41.2,"longitude":-8.6},"sequence":3})");

@@ -343,26 +343,63 @@ class Reads {
     writer.key("durable").boolean(true);
     writer.key("stored").boolean(offset < parts_.progress.visible());
     if (offset < parts_.store.watermarks().purged) writer.key("let_go").boolean(true);
+    LakePlace place{.offset = offset};
     const auto kept = parts_.store.quarantined(offset, 1);
     const bool quarantined = kept && !kept->rows.empty() && kept->rows.front().offset == offset;
     writer.key("quarantined").boolean(quarantined);
     if (quarantined) write_quarantined(writer, kept->rows.front().what);
+    if (quarantined) place.what = LakePlace::What::quarantined;
     // What it was can be said as long as the journal still has it.
-    if (auto read = parts_.journal.read(offset, 1); read && !read->records.empty() && read->first == offset) {
-      const auto record = wire::decode_record(read->records[0]);
-      if (record) {
-        writer.key("event_id").text(to_hex(wire::event_id_of(*record)));
-        if (const auto* location = std::get_if<Location>(&*record)) {
-          writer.key("location");
-          wire::write_location(writer, *location, {});
-        } else if (const auto* command = std::get_if<OrderCommand>(&*record)) {
-          writer.key("order").begin_object().key("order_id").id(command->order);
-          writer.key("command").text(to_string(command->kind)).end_object();
-        }
-      }
-    }
+    auto read = parts_.journal.read(offset, 1);
+    const bool in_journal = read && !read->records.empty() && read->first == offset;
+    if (in_journal) write_record(writer, read->records[0], place);
+    writer.key("in_journal").boolean(in_journal);
+    write_lake(writer, place);
     writer.end_object();
   }
+
+  static void write_record(wire::JsonWriter& writer, Bytes bytes, LakePlace& place) {
+    const auto record = wire::decode_record(bytes);
+    place.what = LakePlace::What::quarantined;  // also what cannot be decoded
+    if (!record) return;
+    writer.key("event_id").text(to_hex(wire::event_id_of(*record)));
+    if (const auto* location = std::get_if<Location>(&*record)) {
+      writer.key("location");
+      wire::write_location(writer, *location, {});
+      place.what = LakePlace::What::location;
+      place.fix_time = location->fix_time;
+    } else if (const auto* command = std::get_if<OrderCommand>(&*record)) {
+      writer.key("order").begin_object().key("order_id").id(command->order);
+      writer.key("command").text(to_string(command->kind)).end_object();
+      place.what = LakePlace::What::command;
+    } else if (!std::holds_alternative<wire::Quarantined>(*record)) {
+      place.what = LakePlace::What::other;
+    }
+  }
+
+  void write_lake(wire::JsonWriter& writer, const LakePlace& place) const {
+    if (!parts_.lake_custody) return;
+    const std::optional<LakeCustody> lake = parts_.lake_custody(place);
+    constexpr std::array<std::string_view, 3> raw_states = {"before", "waiting", "taken"};
+    writer.key("bronze").begin_object().key("state");
+    writer.text(lake ? raw_states[static_cast<size_t>(lake->raw)] : "unknown");
+    if (lake && !lake->files.empty()) {
+      writer.key("files").begin_array();
+      for (const LakeCustody::File& file : lake->files)
+        writer.begin_object().key("key").text(file.key).key("version").integer(whole(file.version)).end_object();
+      writer.end_array();
+    }
+    writer.end_object();
+    if (!lake || lake->treated.empty()) return;
+    const bool made = std::ranges::all_of(lake->treated, &LakeCustody::Treated::made);
+    writer.key("silver").begin_object().key("state").text(made ? "made" : "waiting");
+    if (lake->treated_version) writer.key("version").integer(whole(*lake->treated_version));
+    writer.key("dates").begin_array();
+    for (const LakeCustody::Treated& treated : lake->treated) writer.text(treated.date);
+    writer.end_array().end_object();
+  }
+
+  static int64_t whole(uint64_t number) { return static_cast<int64_t>(number); }
 
   const ApiParts parts_;
   const Views views_;
@@ -388,7 +425,7 @@ std::vector<Route> read_routes(const ApiParts& parts) {
   get("/v1/orders/{id}/track", Act::read_order, Where::pool, &Reads::order_track);
   get("/v1/deliverers/{id}", Act::read, Where::loop, &Reads::deliverer);
   get("/v1/deliverers/{id}/track", Act::read, Where::pool, &Reads::deliverer_track);
-  get("/v1/custody/{id}", Act::read, Where::loop, &Reads::custody);
+  get("/v1/custody/{id}", Act::read, Where::pool, &Reads::custody);  // it asks the lake
   get("/v1/quarantine", Act::observe, Where::pool, &Reads::quarantine);
   return routes;
 }

@@ -1,7 +1,5 @@
 #include "transform/plan.h"
 
-#include <optional>
-
 #include "wire/json_object.h"
 #include "wire/json_out.h"
 
@@ -10,20 +8,36 @@ namespace {
 
 constexpr size_t dates_at_once_max = 64;
 
-// The version that the table is made of; nothing where all of it has to be made.
-std::optional<uint64_t> made_version(const lake::Snapshot& lake, const Model& model) {
-  const auto found = lake.properties.find(made_property(model));
+std::string property_of(std::string_view table) { return "model." + std::string(table); }
+
+struct MadeOf {
+  uint64_t version = 0;
+  uint64_t texts = 0;
+};
+
+std::optional<MadeOf> made_of(const lake::Snapshot& lake, std::string_view table) {
+  const auto found = lake.properties.find(property_of(table));
   if (found == lake.properties.end()) return std::nullopt;
   wire::JsonObject said(found->second);
-  const uint64_t version = said.number("version");
-  const uint64_t made_of = said.number("made_of");
-  if (!said.ok() || made_of != model.made_of) return std::nullopt;
-  return version;
+  const MadeOf made{.version = said.number("version"), .texts = said.number("made_of")};
+  return said.ok() ? std::optional(made) : std::nullopt;
+}
+
+// The version that the table is made of; nothing where all of it has to be made.
+std::optional<uint64_t> made_version(const lake::Snapshot& lake, const Model& model) {
+  const std::optional<MadeOf> made = made_of(lake, model.name);
+  if (!made || made->texts != model.made_of) return std::nullopt;
+  return made->version;
 }
 
 }  // namespace
 
-std::string made_property(const Model& model) { return "model." + model.name; }
+std::string made_property(const Model& model) { return property_of(model.name); }
+
+std::optional<uint64_t> version_made_of(const lake::Snapshot& lake, std::string_view table) {
+  const std::optional<MadeOf> made = made_of(lake, table);
+  return made ? std::optional(made->version) : std::nullopt;
+}
 
 std::string made_text(uint64_t version, const Model& model) {
   wire::JsonWriter json;

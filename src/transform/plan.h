@@ -3,6 +3,8 @@
 // Threads: pure functions.
 #pragma once
 
+#include <optional>
+
 #include "lake/catalog.h"
 #include "transform/dates.h"
 #include "transform/model.h"
@@ -25,5 +27,7 @@ std::vector<Dates> parts_of(const lake::Snapshot& lake, const Model& model, cons
 // What a commit that ends a model says: of which version it was made, by which text.
 std::string made_property(const Model& model);  // its name
 std::string made_text(uint64_t version, const Model& model);
+// The version of the lake that the table is made of, by whichever text; nothing where it was never made.
+std::optional<uint64_t> version_made_of(const lake::Snapshot& lake, std::string_view table);
 
 }  // namespace waybill::transform

@@ -40,6 +40,7 @@ class Runner {
          const RunOptions& options)
       : catalog_(tables.catalog),
         objects_(tables.objects),
+        copies_(tables.copies),
         engine_(tables.engine),
         graph_(graph),
         raw_(raw),
@@ -56,6 +57,7 @@ class Runner {
       runs.push_back(*std::move(ran));
     }
     TRY(remove_with_content(system_files(), options_.scratch));
+    loan_ = copies_.borrow(objects_);
     TRY(keep_ledger(runs));
     return runs;
   }
@@ -72,6 +74,7 @@ class Runner {
         return run;
       }
     lake_ = catalog_.now();
+    loan_ = copies_.borrow(objects_);
     Plan plan = plan_of(*lake_, model, reads);
     ask_for_more(model, plan);
     if (!plan.whole && plan.dates.empty()) return as_it_was(run);
@@ -115,8 +118,8 @@ class Runner {
     for (const lake::DataFile* file : lake.of_table(table)) {
       const Dates of_file = dates_of(*file);
       const auto wanted = [&](const std::string& date) { return dates->contains(date); };
-      if (dates == nullptr || std::ranges::any_of(of_file, wanted))
-        named.files.push_back(objects_.url() + '/' + file->key);
+      if (dates != nullptr && std::ranges::none_of(of_file, wanted)) continue;
+      TRY_LET(named.files.emplace_back(), loan_->path_of(*file));
     }
     const Model* model = model_of(table);
     if (model != nullptr) {
@@ -152,6 +155,7 @@ class Runner {
   Result<void> make_dates(const Model& model, const std::set<std::string>& reads, const Dates& dates, ModelRun& run) {
     for (const Dates& part : parts_of(*lake_, model, dates, options_.rows_at_once_max)) {
       TRY(fresh_scratch());
+      loan_ = copies_.borrow(objects_);  // what the part before has read may go
       for (const std::string& input : reads) TRY(bind_reached(model, input, part));
       const std::string folder = join_path(options_.scratch, "parts");
       TRY(engine_.run(
@@ -305,12 +309,14 @@ class Runner {
 
   lake::Catalog& catalog_;
   lake::Objects& objects_;
+  lake::Copies& copies_;
   Engine& engine_;
   const Graph& graph_;
   const std::map<std::string, std::vector<Column>>& raw_;
   const RunOptions& options_;
   uint64_t claim_ = 0;
   uint64_t files_put_ = 0;
+  std::unique_ptr<lake::Loan> loan_;  // what the model at hand reads
   std::shared_ptr<const lake::Snapshot> lake_;  // that the model at hand is made of; others may commit meanwhile
   std::vector<Tested> ledger_;
 };

@@ -13,6 +13,7 @@
 #include <stop_token>
 
 #include "lake/catalog.h"
+#include "lake/copies.h"
 #include "transform/lint.h"
 
 namespace waybill::transform {
@@ -40,6 +41,7 @@ struct ModelRun {
 struct Tables {
   lake::Catalog& catalog;
   lake::Objects& objects;
+  lake::Copies& copies;  // of the objects
   Engine& engine;
 };
 

@@ -141,7 +141,7 @@ class RunnerTest : public testing::Test {
   }
 
   Result<std::vector<ModelRun>> run_once(uint64_t rows_at_once_max = 1000) {
-    return run_models({*catalog_, *objects_, *engine_}, graph_,
+    return run_models({*catalog_, *objects_, *copies_, *engine_}, graph_,
                       {{"raw.deliverer_location", raw_columns}, {"raw.order_command", command_columns}},
                       {.scratch = join_path(folder_, "scratch"), .rows_at_once_max = rows_at_once_max});
   }
@@ -184,6 +184,7 @@ class RunnerTest : public testing::Test {
   std::unique_ptr<lake::Objects> disk_;
   std::unique_ptr<FailingObjects> objects_;
   std::unique_ptr<lake::Catalog> catalog_;
+  std::unique_ptr<lake::Copies> copies_ = lake::no_copies();
   std::unique_ptr<Engine> engine_;
   Graph graph_;
   int bronze_files_ = 0;

@@ -84,7 +84,7 @@ std::vector<Column> columns_of(lake::BronzeTable table) {
   return columns;
 }
 
-std::vector<NamedTable> tables_of(const lake::Snapshot& snapshot, const std::string& url) {
+std::vector<NamedTable> tables_of(const lake::Snapshot& snapshot) {
   std::map<std::string, NamedTable> tables;
   for (size_t i = 0; i < lake::bronze_table_count; ++i) {
     const auto table = static_cast<lake::BronzeTable>(i);
@@ -94,11 +94,18 @@ std::vector<NamedTable> tables_of(const lake::Snapshot& snapshot, const std::str
   for (const auto& [key, file] : snapshot.files) {
     NamedTable& table = tables[file.table];
     table.name = file.table;
-    table.files.push_back(join_path(url, key));
+    table.files.push_back(key);
   }
   std::vector<NamedTable> all;
   for (auto& [name, table] : tables) all.push_back(std::move(table));
   return all;
+}
+
+Result<void> place(NamedTable& table, const lake::Snapshot& snapshot, lake::Loan& loan) {
+  for (std::string& file : table.files) {
+    TRY_LET(file, loan.path_of(snapshot.files.at(file)));
+  }
+  return {};
 }
 
 }  // namespace waybill::transform

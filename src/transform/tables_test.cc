@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "lake/bronze_rows.h"
+#include "lake/local/local_objects.h"
 #include "transform/duckdb_engine.h"
 #include "transform/syntax.h"
 
@@ -30,7 +31,12 @@ class Tables : public testing::Test {
     snapshot_.files[name] = {.key = name, .table = table};
   }
   void name_all() {
-    for (const NamedTable& table : tables_of(snapshot_, folder_)) {
+    const auto objects = lake::open_local_objects({.folder = folder_}, system_files());
+    ASSERT_TRUE(objects) << objects.error().message;
+    const auto copies = lake::no_copies();
+    const auto loan = copies->borrow(**objects);
+    for (NamedTable& table : tables_of(snapshot_)) {
+      ASSERT_TRUE(place(table, snapshot_, *loan));
       const auto named = engine_->name_table(table);
       ASSERT_TRUE(named) << named.error().message;
     }
