@@ -28,7 +28,7 @@ import services
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 LIVE = ["e2e"]  # the suites of tests/ that also meet the release build
-LIVE_ONLY = ["api", "package"]  # those that meet no other
+LIVE_ONLY = ["api", "package", "s3"]  # those that meet no other
 PROGRAM_S_MAX = 20 * 60  # a test program or Python suite that runs longer is stopped and has failed
 CRASH_CYCLES = 50  # kills of a running process in script/test; script/soak does this many for each of its minutes
 ORDERS = 1_000_000  # distinct order ids that one client sends in script/soak; in script/test it is a part of that
