@@ -53,10 +53,11 @@ void print(const lake::Balance& lake, uint64_t journal_end) {
   print(lake.differences);
 }
 
-void print(const transform::Reconciliation& treated) {
+void print(const transform::Reconciliation& treated, ingest::Depth depth) {
   if (!treated.version) return;
-  std::printf("treated    %llu locations, each once, made of version %llu; %llu dates compared\n", count(treated.rows),
-              count(*treated.version), count(treated.dates));
+  std::printf("treated    %llu locations%s, made of version %llu; %llu dates compared\n", count(treated.rows),
+              depth == ingest::Depth::rows && treated.differences.empty() ? ", each once" : "", count(*treated.version),
+              count(treated.dates));
   if (treated.waiting > 0)
     std::printf("on the way %llu rows of the raw tables came since, or are in a file with some that did\n",
                 count(treated.waiting));
@@ -135,7 +136,7 @@ Result<bool> run_verify(const Config& config, ingest::Depth depth) {
     print(of_lake, balance.journal_end);
     TRY_LET(const transform::Reconciliation treated,
             reconciliation_of(config, folder, *lake->objects, *lake->state, depth));
-    print(treated);
+    print(treated, depth);
     balances = balances && of_lake.balances() && treated.differences.empty();
   }
   print_verdict(balances);
