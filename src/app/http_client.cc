@@ -6,6 +6,7 @@
 #include <mutex>
 
 #include <curl/curl.h>
+#include <sys/socket.h>
 
 namespace waybill::app {
 namespace {
@@ -38,6 +39,21 @@ size_t take_header(char* data, size_t, size_t size, void* into) {
     value.remove_suffix(1);
   headers[std::move(name)] = std::string(value);
   return size;
+}
+
+struct Door {
+  const notify::AddressRule* addresses = nullptr;
+  bool refused = false;
+};
+
+curl_socket_t open_socket(void* of, curlsocktype, curl_sockaddr* to) {
+  auto& door = *static_cast<Door*>(of);
+  const auto address = notify::address_of(to->addr);
+  if (!address || !door.addresses->allows(*address)) {
+    door.refused = true;
+    return CURL_SOCKET_BAD;
+  }
+  return ::socket(to->family, to->socktype | SOCK_CLOEXEC, to->protocol);
 }
 
 int stop_asked(void* token, curl_off_t, curl_off_t, curl_off_t, curl_off_t) {
@@ -75,6 +91,12 @@ class CurlClient final : public HttpClient {
     std::array<char, CURL_ERROR_SIZE> said{};
     curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, said.data());
     curl_easy_setopt(curl, CURLOPT_NOPROXY, "127.0.0.1,localhost,::1");
+    Door door{.addresses = options_.addresses};
+    if (door.addresses != nullptr) {
+      curl_easy_setopt(curl, CURLOPT_PROXY, "");
+      curl_easy_setopt(curl, CURLOPT_OPENSOCKETFUNCTION, open_socket);
+      curl_easy_setopt(curl, CURLOPT_OPENSOCKETDATA, &door);
+    }
     curl_easy_setopt(curl, CURLOPT_TCP_NODELAY, 1L);
     curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT_MS, static_cast<long>(options_.connect_timeout.count()));
     curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS, static_cast<long>(options_.answer_timeout.count()));
@@ -101,6 +123,8 @@ class CurlClient final : public HttpClient {
 
     const CURLcode code = curl_easy_perform(curl);
     curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, nullptr);
+    if (code != CURLE_OK && door.refused)
+      return fail(Code::denied, url + ": its address is not on the public internet, and no setting allows it");
     if (code != CURLE_OK) return refuse(code, url, said.data());
     long status = 0;
     curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &status);

@@ -2,7 +2,7 @@
 //
 // Threads: one client belongs to one thread.
 // Failure: a Result fails only where no answer came: unavailable (refused, timed out, cut off; try again), invalid (the URL or
-//          the request makes no sense), denied (the server is not the one it should be). An answer with any status is a value.
+//          the request makes no sense), denied (the server is not the one it should be, or its address may not be). An answer with any status is a value.
 // Limits:  an answer longer than answer_bytes_max is unavailable.
 #pragma once
 
@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "notify/addresses.h"
 
 namespace waybill::app {
 
@@ -33,6 +34,9 @@ struct HttpOptions {
   std::chrono::milliseconds answer_timeout{30'000};  // from the request's begin to the answer's end
   Trust trust{};
   std::string bearer{};  // sent as Authorization: Bearer, where not empty
+  // Asked with the address that is connected to, after every look-up of the name; no proxy is then. Null: any, and those of the
+  // environment.
+  const notify::AddressRule* addresses = nullptr;
   std::stop_token stop{};  // a request under way ends as unavailable
 };
 

@@ -61,16 +61,16 @@ Result<lake::S3Options> s3_options(const Config& config, std::stop_token stop) {
   return options;
 }
 
-Result<std::unique_ptr<lake::Objects>> open_objects(const Config& config, const DataFolder& folder,
+using Access = lake::LocalObjectsOptions::Access;
+
+Result<std::unique_ptr<lake::Objects>> open_objects(const Config& config, const DataFolder& folder, Access access,
                                                     std::stop_token stop) {
   if (is_in_bucket(config)) {
     TRY_LET(lake::S3Options options, s3_options(config, std::move(stop)));
     return lake::open_s3_objects(std::move(options), system_files());
   }
-  using Access = lake::LocalObjectsOptions::Access;
   TRY_LET(const std::string path, absolute_path(config.lake_location.empty() ? folder.lake() : config.lake_location));
-  return lake::open_local_objects({.folder = path, .access = folder.lock ? Access::read_write : Access::read_only},
-                                  system_files());
+  return lake::open_local_objects({.folder = path, .access = access}, system_files());
 }
 
 }  // namespace
@@ -107,7 +107,15 @@ Result<std::unique_ptr<store::Store>> open_store_to_read(const Config& config, c
 
 Result<std::unique_ptr<lake::Objects>> open_objects_of(const Config& config, const DataFolder& folder,
                                                        std::stop_token stop) {
-  auto objects = open_objects(config, folder, std::move(stop));
+  const Access access = folder.lock ? Access::read_write : Access::read_only;
+  auto objects = open_objects(config, folder, access, std::move(stop));
+  if (!objects) return fail_in("open the lake", objects.error());
+  return objects;
+}
+
+Result<std::unique_ptr<lake::Objects>> open_objects_beside(const Config& config, const DataFolder& folder,
+                                                           std::stop_token stop) {
+  auto objects = open_objects(config, folder, Access::read_write, std::move(stop));
   if (!objects) return fail_in("open the lake", objects.error());
   return objects;
 }
@@ -148,8 +156,13 @@ Result<std::unique_ptr<transform::Engine>> open_engine_of(const Config& config, 
     if (made.error().code != Code::denied) return std::unexpected(made.error());
     mine.clear();
   }
+  return open_engine_in(config, mine, threads);
+}
+
+Result<std::unique_ptr<transform::Engine>> open_engine_in(const Config& config, const std::string& spill_folder,
+                                                          int threads) {
   return transform::open_duckdb_engine(
-      {.memory_mib_max = config.query_memory_mib_max, .threads = threads, .spill_folder = mine});
+      {.memory_mib_max = config.query_memory_mib_max, .threads = threads, .spill_folder = spill_folder});
 }
 
 }  // namespace waybill::app

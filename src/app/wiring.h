@@ -28,6 +28,9 @@ Result<std::unique_ptr<store::Store>> open_store_to_read(const Config& config, c
 // Where the lake is: to write where the data folder is held, else to read. invalid: settings that do not fit together.
 Result<std::unique_ptr<lake::Objects>> open_objects_of(const Config& config, const DataFolder& folder,
                                                        std::stop_token stop);
+// To write as well, beside the process that holds the data folder.
+Result<std::unique_ptr<lake::Objects>> open_objects_beside(const Config& config, const DataFolder& folder,
+                                                           std::stop_token stop);
 Result<std::unique_ptr<serve::Tls>> open_tls_of(const Config& config,
                                                 Metrics& metrics);  // null: plain HTTP is asked for
 
@@ -39,5 +42,8 @@ Result<std::unique_ptr<lake::Objects>> open_objects_to_read(const Config& config
 Result<std::unique_ptr<lake::Copies>> open_copies_of(const Config& config, const DataFolder& folder);
 // For questions; threads 0: as many as the machine has cores.
 Result<std::unique_ptr<transform::Engine>> open_engine_of(const Config& config, const DataFolder& folder, int threads);
+// The same with a folder of the caller's for what does not fit into memory.
+Result<std::unique_ptr<transform::Engine>> open_engine_in(const Config& config, const std::string& spill_folder,
+                                                          int threads);
 
 }  // namespace waybill::app

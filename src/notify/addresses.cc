@@ -1,10 +1,11 @@
 #include "notify/addresses.h"
 
 #include <arpa/inet.h>
+#include <netinet/in.h>
 
 #include <algorithm>
 #include <charconv>
-#include <optional>
+#include <cstring>
 
 #include "base/check.h"
 
@@ -48,6 +49,20 @@ Address address_of(std::span<const uint8_t> bytes) {
   const bool loopback_or_none = zeros && begins_with(bytes.subspan(12), {0, 0, 0});
   if (zeros && !loopback_or_none) return as_v4(12);  // IPv4-compatible
   return address;
+}
+
+std::optional<Address> address_of(const sockaddr& address) {
+  if (address.sa_family == AF_INET) {
+    std::array<uint8_t, 4> bytes{};
+    std::memcpy(bytes.data(), &reinterpret_cast<const sockaddr_in&>(address).sin_addr, bytes.size());
+    return address_of(bytes);
+  }
+  if (address.sa_family == AF_INET6) {
+    std::array<uint8_t, 16> bytes{};
+    std::memcpy(bytes.data(), &reinterpret_cast<const sockaddr_in6&>(address).sin6_addr, bytes.size());
+    return address_of(bytes);
+  }
+  return std::nullopt;
 }
 
 bool AddressRule::Network::contains(const Address& other) const {

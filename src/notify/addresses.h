@@ -1,16 +1,19 @@
-// notify/addresses.h — which addresses a webhook may lead to: the public ones, and those that the operator names.
+// notify/addresses.h — which addresses a webhook or a source may lead to: the public ones, and those that the operator names.
 //
-// Without it whoever may add a webhook could reach what only this machine can: its own ports, its network, a cloud's metadata.
+// Without it whoever may add one could reach what only this machine can: its own ports, its network, a cloud's metadata.
 #pragma once
 
 #include <array>
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "base/result.h"
+
+struct sockaddr;
 
 namespace waybill::notify {
 
@@ -38,5 +41,7 @@ class AddressRule {
 
 // Of four bytes or sixteen; an IPv4 address inside an IPv6 one (mapped, compatible, 6to4, NAT64) is that IPv4 address.
 Address address_of(std::span<const uint8_t> bytes);
+// Nothing where it is of another family.
+std::optional<Address> address_of(const sockaddr& address);
 
 }  // namespace waybill::notify

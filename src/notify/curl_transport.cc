@@ -1,11 +1,9 @@
 #include <arpa/inet.h>
 #include <curl/curl.h>
-#include <netinet/in.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include <array>
-#include <cstring>
 #include <map>
 #include <mutex>
 
@@ -36,20 +34,6 @@ Result<void> start_curl() {
   return {};
 }
 
-std::optional<Address> address_of(const sockaddr* address) {
-  if (address->sa_family == AF_INET) {
-    std::array<uint8_t, 4> bytes{};
-    std::memcpy(bytes.data(), &reinterpret_cast<const sockaddr_in*>(address)->sin_addr, bytes.size());
-    return notify::address_of(bytes);
-  }
-  if (address->sa_family == AF_INET6) {
-    std::array<uint8_t, 16> bytes{};
-    std::memcpy(bytes.data(), &reinterpret_cast<const sockaddr_in6*>(address)->sin6_addr, bytes.size());
-    return notify::address_of(bytes);
-  }
-  return std::nullopt;
-}
-
 struct Flight {
   Outgoing outgoing;
   const AddressRule* addresses = nullptr;
@@ -63,7 +47,7 @@ struct Flight {
 // The address of the very connection: a name that means another one the second time does not get past it.
 curl_socket_t open_socket(void* of, curlsocktype, curl_sockaddr* to) {
   auto& flight = *static_cast<Flight*>(of);
-  const auto address = address_of(&to->addr);
+  const auto address = notify::address_of(to->addr);
   if (!address || !flight.addresses->allows(*address)) {
     flight.refused = true;
     return CURL_SOCKET_BAD;
