@@ -46,6 +46,11 @@ find_package(pugixml REQUIRED)
 find_library(S2 s2 REQUIRED)
 # libcurl 7.88 (curl): the HTTP client of simulate and replay; requests to webhooks and, signed by it, to S3.
 find_package(CURL REQUIRED)
+# libpq 15 (PostgreSQL): tables of PostgreSQL as a source of the lake. Its own protocol, TLS and logins; linked with a shared object that is
+# loaded when such a source is read.
+pkg_check_modules(libpq REQUIRED IMPORTED_TARGET libpq)
+add_library(postgres INTERFACE)
+target_link_libraries(postgres INTERFACE PkgConfig::libpq)
 # CLI11 2.1 (BSD-3): flags and help. toml++ 3.3 (MIT): the configuration file.
 find_package(CLI11 REQUIRED)
 find_path(TOMLPP_INCLUDE toml++/toml.h REQUIRED)

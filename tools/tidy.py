@@ -25,10 +25,10 @@ THIRD_PARTY = {
     "simdjson.h": ["wire", "app"], "rapidjson/": ["wire"], "zlib.h": ["wire", "app"], "zstd.h": ["wire"],
     "openssl/": ["serve", "lake/s3"], "pugixml.hpp": ["wire", "lake/s3"], "csv.h": ["wire"], "curl/": ["app", "notify", "lake/s3"], "CLI/": ["app"], "toml++/": ["app", "transform"],
     "spdlog/": ["base"], "fmt/": ["base"], "prometheus/": ["base"], "isa-l": ["base"], "xxhash.h": ["base"],
-    "systemd/": ["base"], "parquet/": ["lake/parquet"], "arrow/": ["lake/parquet"], "duckdb.h": ["transform/duckdb"], "s2/": ["lake"],
+    "systemd/": ["base"], "parquet/": ["lake/parquet"], "arrow/": ["lake/parquet"], "duckdb.h": ["transform/duckdb"], "libpq-fe.h": ["transform/postgres"], "s2/": ["lake"],
 }
 # The operating system's own headers. Files, time and randomness are asked for in base only; sockets and signals elsewhere.
-SYSTEM = re.compile(r"(sys|netinet|arpa|linux|cxxabi|dlfcn|fcntl|unistd|signal|poll|pthread|errno|dirent|termios|stdlib)\b")
+SYSTEM = re.compile(r"(sys|netinet|netdb|arpa|linux|cxxabi|dlfcn|fcntl|unistd|signal|poll|pthread|errno|dirent|termios|stdlib)\b")
 ASKS_THE_SYSTEM = {
     r"(system|steady|high_resolution)_clock::now|gettimeofday|clock_gettime|\btime\(nullptr\)": "Clock of base/clock.h",
     r"\bgetenv\b": "environment_variable() of base/environment.h",

@@ -4,6 +4,8 @@
 #include <map>
 #include <span>
 
+#include "transform/source_table.h"
+
 namespace waybill::transform {
 namespace {
 
@@ -91,6 +93,7 @@ std::vector<NamedTable> tables_of(const lake::Snapshot& snapshot) {
     std::string name = lake::table_name(table);
     tables[name] = {.name = name, .columns = columns_of(table), .besides = for_people(table)};
   }
+  for (auto& [name, columns] : external_columns(snapshot)) tables[name] = {.name = name, .columns = std::move(columns)};
   for (const auto& [key, file] : snapshot.files) {
     NamedTable& table = tables[file.table];
     table.name = file.table;

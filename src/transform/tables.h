@@ -13,7 +13,7 @@ namespace waybill::transform {
 // A raw table's columns as SQL has them, in the order of its files (docs/FORMATS.md, Bronze files).
 std::vector<Column> columns_of(lake::BronzeTable table);
 
-// Every table of the snapshot, by name: those of bronze whether they have files or not. Its files are keys until place() gives
+// Every table of the snapshot, by name: those of bronze and of other sources whether they have files or not. Its files are keys until place() gives
 // them the paths that an engine reads. Beside what its files have, raw.deliverer_location has degrees and times as people
 // read them.
 std::vector<NamedTable> tables_of(const lake::Snapshot& snapshot);

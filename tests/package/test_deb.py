@@ -14,7 +14,8 @@ LOCATION = {"order_id": 1, "deliverer_id": 1, "latitude": 41, "longitude": -8, "
 
 # What Debian does not have, brought along.
 LIBRARIES = {"/usr/lib/waybill/libduckdb.so", "/usr/lib/waybill/libarrow.so.2600", "/usr/lib/waybill/libparquet.so.2600"}
-OURS = {"/usr/lib/waybill/waybill_lake_parquet.so", "/usr/lib/waybill/waybill_transform_duckdb.so"}  # loaded when first used
+OURS = {"/usr/lib/waybill/waybill_lake_parquet.so", "/usr/lib/waybill/waybill_transform_duckdb.so",
+        "/usr/lib/waybill/waybill_transform_postgres.so"}  # loaded when first used
 
 
 def said(*command, **options):
