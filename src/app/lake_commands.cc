@@ -6,7 +6,10 @@
 #include <cstdio>
 #include <map>
 
+#include "app/access.h"
 #include "app/lake_chore_commands.h"
+#include "app/lake_import.h"
+#include "app/stop_signal.h"
 #include "app/subcommands.h"
 #include "app/wiring.h"
 #include "lake/catalog.h"
@@ -83,6 +86,36 @@ Result<std::string> history_of(const Config& config, size_t lines) {
   return text;
 }
 
+// To the process that serves the data folder, as its administrator, where no other is named.
+int import(const Config& config, ImportOptions options) {
+  const StopAtSignal stop;
+  if (options.url.empty()) {
+    const auto url = serving_url(config.data);
+    if (!url) return failed({url.error().code, url.error().message + ": start `waybill up`, or say --url"});
+    constexpr std::chrono::hours token_life{24};
+    const auto token = own_token(config, Role::admin, token_life);
+    if (!token) return failed(token.error());
+    options.url = *url;
+    options.bearer = *token;
+    options.trust = {.whom = Trust::Whom::anybody};
+  }
+  return done(run_import(options, system_clock(), stop.token()));
+}
+
+void add_import_flags(CLI::App& sub, ImportOptions& options) {
+  sub.add_option("--from", options.from, "the folder: files of .jsonl, .ndjson or .json, .gz too, at any depth")
+      ->required();
+  sub.add_option("--url", options.url, "a waybill elsewhere; the one that serves --data where it is not given");
+  sub.add_option("--token", options.bearer, "an administrator's token for --url, where that server has keys")
+      ->envname("WAYBILL_TOKEN");
+  sub.add_option("--ca-file", options.trust.ca_file,
+                 "PEM file of whom to trust for an https:// URL, instead of the system's authorities");
+  sub.add_option("--batch", options.batch, "locations in one request")
+      ->capture_default_str()
+      ->check(CLI::Range(1, 100'000));
+  sub.add_option("--progress", options.progress, "file that remembers how far it has come; <folder>.waybill-import");
+}
+
 }  // namespace
 
 std::function<int()> add_lake(CLI::App& command) {
@@ -104,6 +137,11 @@ std::function<int()> add_lake(CLI::App& command) {
       },
       [lines](const Config& config) { return print(history_of(config, *lines)); });
   add_lake_chores(command, chosen);
+  auto import_options = std::make_shared<ImportOptions>();
+  below(
+      command, "import", "the first system's locations, each with custody, through a running waybill", chosen,
+      [import_options](CLI::App& sub) { add_import_flags(sub, *import_options); },
+      [import_options](const Config& config) { return import(config, *import_options); });
   command.require_subcommand(1);
   return [chosen] { return (*chosen)(); };
 }

@@ -43,12 +43,13 @@ struct Batch {
 // What the reader and the connections share.
 struct Run {
   const ReplayOptions& options;
+  const std::string& whose;
+  Meter& meter;
   Clock& clock;
   Steady began;
   LinesDone lines_done;
-  Meter meter{};
+  Guarded<SentCounts> counts{};
   std::atomic<bool> answered{false};
-  std::atomic<bool> over{false};
   std::stop_source stop{};
   Guarded<std::optional<Error>> error{};
   Guarded<std::string> last_position{};
@@ -63,8 +64,26 @@ struct Run {
   void refuse(uint64_t line, const std::string& field, const std::string& reason) {
     constexpr uint64_t told_max = 10;  // the rest is only counted
     meter.count_rejected(1);
-    if (told++ < told_max)
+    if (told++ >= told_max) return;
+    if (whose.empty())
       log::warning("a location was refused", {{"line", line}, {"field", field}, {"reason", reason}});
+    else
+      log::warning("a location was refused", {{"file", whose}, {"line", line}, {"field", field}, {"reason", reason}});
+  }
+  // A batch is answered for good; nobody sees its lines done and not counted.
+  void close(uint64_t first_line, const SentCounts& of_batch) {
+    counts.with([&](SentCounts& all) {
+      all += of_batch;
+      lines_done.close(first_line);
+    });
+  }
+  SentSoFar reached() {
+    SentSoFar now{.lines = 0, .last_position = last_position.with([](const std::string& last) { return last; })};
+    counts.with([&](const SentCounts& all) {
+      now.counts = all;
+      now.lines = lines_done.done();
+    });
+    return now;
   }
 };
 
@@ -99,8 +118,9 @@ class Lane {
         waiting_.pop_front();
         changed_.notify_all();
       }
+      counts_ = {};
       if (!send(batch, 0, batch.size())) return;
-      run_.lines_done.close(batch.numbers.front());
+      run_.close(batch.numbers.front(), counts_);
     }
   }
 
@@ -145,7 +165,9 @@ class Lane {
       ++failed;
     }
     if (!read->last_position.empty()) run_.last_position.with([&](std::string& last) { last = read->last_position; });
-    run_.meter.count_sent(to - from - std::min(failed, uint64_t{to - from}), answer.latency);
+    const uint64_t accepted = to - from - std::min(failed, uint64_t{to - from});
+    run_.meter.count_sent(accepted, answer.latency);
+    counts_ += {.accepted = accepted, .quarantined = failed};
     return true;
   }
 
@@ -154,10 +176,12 @@ class Lane {
     if (const auto read = read_batch_answer(answer.body); read && read->failures.size() == to - from) {
       for (const auto& failure : read->failures)
         run_.refuse(batch.numbers[from + std::min(failure.item, to - from - 1)], failure.field, failure.reason);
+      counts_.refused += to - from;
       return true;
     }
     if (to - from == 1) {
       run_.refuse(batch.numbers[from], "", error_text(answer.status, answer.body));
+      ++counts_.refused;
       return true;
     }
     const size_t middle = from + (to - from) / 2;
@@ -176,6 +200,7 @@ class Lane {
   std::mutex mutex_;
   std::condition_variable_any changed_;
   std::deque<Batch> waiting_;
+  SentCounts counts_;  // of the batch under way
   bool closed_ = false;
 };
 
@@ -233,10 +258,12 @@ class Reader {
       TRY_LET(const std::optional<Line> line, lines.next());
       if (!line) break;
       if (line->number <= already_) continue;
-      if (line->too_long)
+      if (line->too_long) {
         run_.refuse(line->number, "", "longer than " + std::to_string(line_bytes_max) + " bytes");
-      else
+        run_.counts.with([](SentCounts& all) { ++all.refused; });
+      } else {
         deal(*line);
+      }
       run_.lines_done.read_to(line->number);
     }
     return {};
@@ -344,38 +371,39 @@ class ProgressFile {
   bool broken_ = false;
 };
 
-void watch(Run& run, ProgressFile& progress) {
+void watch(Run& run, const SendOptions& options, const std::stop_token& over) {
   ProgressLine line(run.meter, standard_error_terminal(), run.began);
   Steady shown = run.began, saved = run.began;
   constexpr std::chrono::milliseconds look{50};
   constexpr std::chrono::seconds save_pace{1};
-  while (!run.over) {
-    pause(look, {});
+  while (!over.stop_requested()) {
+    pause(look, over);
     const Steady now = run.clock.steady();
     if (now - saved >= save_pace) {
-      const std::string position = run.last_position.with([](const std::string& last) { return last; });
-      progress.save(run.lines_done.done(), position);
+      options.save(run.reached());
       saved = now;
     }
     if (now - shown >= line.pace()) {
-      line.show(now);
+      line.show(now, options.share_done);
       shown = now;
     }
   }
   line.leave();
 }
 
-Result<void> check(const ReplayOptions& options) {
+Result<void> check_replay(const ReplayOptions& options) {
   if (options.lines.path.empty()) return fail(Code::invalid, "replay: a file is needed, or - for standard input");
+  return {};
+}
+
+Result<void> check_sending(const ReplayOptions& options) {
   if (options.batch == 0 || options.connections == 0)
     return fail(Code::invalid, "replay: batch and connections begin at 1");
   if (!(options.speed >= 1)) return fail(Code::invalid, "replay: speed begins at 1");
   return {};
 }
 
-void print_summary(const Run& run) {
-  const MeterReading reading = run.meter.read();
-  const double seconds = std::chrono::duration<double>(run.clock.steady() - run.began).count();
+void print_summary(const MeterReading& reading, double seconds) {
   std::printf("%s",
               (progress_text(reading, static_cast<double>(reading.sent) / std::max(seconds, 1e-6), {}) + '\n').c_str());
   std::fflush(stdout);
@@ -383,51 +411,74 @@ void print_summary(const Run& run) {
 
 }  // namespace
 
+SentCounts& SentCounts::operator+=(const SentCounts& other) {
+  accepted += other.accepted;
+  quarantined += other.quarantined;
+  refused += other.refused;
+  return *this;
+}
+
+Result<SendOutcome> send_lines(Lines& lines, uint64_t already, const SendOptions& options) {
+  const ReplayOptions& replay = options.replay;
+  TRY(check_sending(replay));
+  Run run{.options = replay,
+          .whose = options.whose,
+          .meter = options.meter,
+          .clock = options.clock,
+          .began = options.clock.steady(),
+          .lines_done = LinesDone(already)};
+  std::stop_callback pass_on(options.stop, [&run] { run.stop.request_stop(); });
+  std::vector<std::unique_ptr<HttpClient>> clients(replay.connections);
+  std::vector<std::unique_ptr<Lane>> lanes;
+  for (auto& client : clients) {
+    TRY_LET(client,
+            open_http_client(
+                {.url = replay.url, .trust = replay.trust, .bearer = replay.bearer, .stop = run.stop.get_token()}));
+    lanes.push_back(std::make_unique<Lane>(run, *client));
+  }
+
+  // Beyond this point nothing is opened; things are only used.
+  std::jthread watcher([&](const std::stop_token& over) { watch(run, options, over); });
+  {
+    std::vector<std::jthread> threads;
+    for (auto& lane : lanes) threads.emplace_back([&lane] { lane->work(); });
+    if (auto read = Reader(run, lanes, already).read(lines); !read)
+      run.error.with([&](auto& first) { first = read.error(); });
+    for (auto& lane : lanes) lane->close();
+  }
+  watcher.request_stop();
+  watcher.join();
+  return SendOutcome{.reached = run.reached(),
+                     .stopped = run.stop.stop_requested(),
+                     .error = run.error.with([](const auto& first) { return first; })};
+}
+
 Result<void> run_replay(const ReplayOptions& options, Clock& clock, std::stop_token stop) {
-  TRY(check(options));
+  TRY(check_replay(options));
+  TRY(check_sending(options));
   auto opened = open_lines(options.lines);
   if (!opened) return fail_in("replay", opened.error());
   ProgressFile progress(options);
   TRY_LET(const auto asker,
           open_http_client({.url = options.url, .trust = options.trust, .bearer = options.bearer, .stop = stop}));
   TRY_LET(const uint64_t already, progress.already(*asker));
+  Meter meter;
+  const Steady began = clock.steady();
+  const auto save = [&](const SentSoFar& reached) { progress.save(reached.lines, reached.last_position); };
+  TRY_LET(SendOutcome sent,
+          send_lines(**opened, already,
+                     {.replay = options, .meter = meter, .clock = clock, .save = save, .stop = std::move(stop)}));
+  const MeterReading reading = meter.read();
+  print_summary(reading, std::chrono::duration<double>(clock.steady() - began).count());
 
-  Run run{.options = options, .clock = clock, .began = clock.steady(), .lines_done = LinesDone(already)};
-  std::stop_callback pass_on(stop, [&run] { run.stop.request_stop(); });
-  std::vector<std::unique_ptr<HttpClient>> clients(options.connections);
-  std::vector<std::unique_ptr<Lane>> lanes;
-  for (auto& client : clients) {
-    TRY_LET(client,
-            open_http_client(
-                {.url = options.url, .trust = options.trust, .bearer = options.bearer, .stop = run.stop.get_token()}));
-    lanes.push_back(std::make_unique<Lane>(run, *client));
-  }
-
-  // Beyond this point nothing is opened; things are only used.
-  std::jthread watcher([&] { watch(run, progress); });
-  {
-    std::vector<std::jthread> threads;
-    for (auto& lane : lanes) threads.emplace_back([&lane] { lane->work(); });
-    if (auto read = Reader(run, lanes, already).read(**opened); !read)
-      run.error.with([&](auto& first) { first = read.error(); });
-    for (auto& lane : lanes) lane->close();
-  }
-  run.over = true;
-  watcher.join();
-  print_summary(run);
-
-  const std::string position = run.last_position.with([](const std::string& last) { return last; });
-  const bool stopped = run.stop.stop_requested();
-  auto error = run.error.with([](const auto& first) { return first; });
-  if (stopped || error)
-    progress.save(run.lines_done.done(), position);
+  if (sent.stopped || sent.error)
+    save(sent.reached);
   else
     progress.remove();
-  if (error) return fail_in("replay", std::move(*error));
-  if (stopped)
-    return fail(Code::unavailable, "replay: stopped behind line " + std::to_string(run.lines_done.done()) +
+  if (sent.error) return fail_in("replay", std::move(*sent.error));
+  if (sent.stopped)
+    return fail(Code::unavailable, "replay: stopped behind line " + std::to_string(sent.reached.lines) +
                                        (progress.path().empty() ? "" : "; the same command goes on there"));
-  const MeterReading reading = run.meter.read();
   if (reading.rejected > 0)
     return fail(Code::invalid, "replay: " + std::to_string(reading.rejected) + " of " +
                                    std::to_string(reading.rejected + reading.sent) + " locations were refused");

@@ -9,13 +9,16 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <limits>
 #include <map>
+#include <optional>
 #include <stop_token>
 #include <string>
 
 #include "app/http_client.h"
 #include "app/lines.h"
+#include "app/meter.h"
 #include "base/clock.h"
 #include "base/result.h"
 
@@ -35,6 +38,41 @@ struct ReplayOptions {
   std::string progress{};  // a file; empty: <file>.waybill-replay, none for standard input. Removed at the end
   std::string bearer{};
 };
+
+// What became of lines that were answered for good.
+struct SentCounts {
+  uint64_t accepted = 0;
+  uint64_t quarantined = 0;  // the server keeps them as they came, with the reason
+  uint64_t refused = 0;  // the server keeps nothing of them
+
+  SentCounts& operator+=(const SentCounts& other);
+  bool operator==(const SentCounts&) const = default;
+};
+
+// How far it has come: every line up to `lines` was answered for good. Over one connection `counts` is of exactly these lines.
+struct SentSoFar {
+  uint64_t lines = 0;
+  SentCounts counts{};
+  std::string last_position{};  // one that the server gave; empty where none was seen
+};
+
+struct SendOptions {
+  const ReplayOptions& replay;  // its file and its progress are not looked at
+  std::string whose{};  // whose lines they are, for the log; empty where that is plain
+  Meter& meter;
+  Clock& clock;
+  std::function<void(const SentSoFar&)> save;  // called about once a second, by a thread of its own
+  std::optional<double> share_done{};  // of something larger, when these lines begin
+  std::stop_token stop{};
+};
+
+struct SendOutcome {
+  SentSoFar reached{};
+  bool stopped = false;  // before the end
+  std::optional<Error> error{};
+};
+// Sends the lines behind the first `already` ones.
+Result<SendOutcome> send_lines(Lines& lines, uint64_t already, const SendOptions& options);
 
 // Progress goes to standard error, the summary to standard output, each of the first refused locations to the log.
 Result<void> run_replay(const ReplayOptions& options, Clock& clock, std::stop_token stop);
