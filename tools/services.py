@@ -26,6 +26,7 @@ START_S_MAX = 60
 STOP_S_MAX = 20
 CERTIFICATE = "certificate.pem"
 ACCESS_KEY, SECRET_KEY, BUCKET, REGION = "waybill", "waybill-secret", "waybill", "us-east-1"
+PASSWORD = "waybill-password"
 
 
 class Failed(Exception):
@@ -80,14 +81,45 @@ def minio(folder, port):
             {"MINIO_ROOT_USER": ACCESS_KEY, "MINIO_ROOT_PASSWORD": SECRET_KEY, "MINIO_UPDATE": "off", "MINIO_BROWSER": "off"})
 
 
+def postgres_folder():
+    """Of PostgreSQL's programs as Debian lays them out, the newest; None: its server is not installed."""
+    found = sorted(pathlib.Path("/usr/lib/postgresql").glob("*/bin/initdb"), key=lambda path: int(path.parts[-3]))
+    return found[-1].parent if found else None
+
+
+def postgres(folder, port):
+    """With a password that is asked for. It does not run as root, so there it is the user postgres that Debian's package makes."""
+    programs = postgres_folder()
+    if not programs:
+        raise Failed("PostgreSQL's server is not installed: apt-get install postgresql")
+    user = []
+    data, password = folder / "data", folder / "password"
+    password.write_text(PASSWORD)
+    if os.geteuid() == 0:
+        user = ["setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups", "--"]
+        for place in (folder.parent, folder):
+            place.chmod(0o755)
+        data.mkdir(exist_ok=True)
+        shutil.chown(data, "postgres", "postgres")
+    if not (data / "PG_VERSION").exists():
+        made = subprocess.run([*user, programs / "initdb", "-D", data, "-A", "scram-sha-256", "-U", "waybill", "--pwfile", password,
+                               "--no-instructions", "--no-sync"], capture_output=True, text=True, cwd="/")
+        if made.returncode != 0:
+            raise Failed(f"initdb: {made.stderr}")
+    return [*user, programs / "postgres", "-D", data, "-p", port, "-c", "listen_addresses=127.0.0.1", "-c", "unix_socket_directories=",
+            "-c", "fsync=off"], {}
+
+
 # Each: what starts it in a folder on a port, as a command and its environment.
-SERVICES = {"versitygw": versitygw, "versitygw-tls": versitygw_tls, "minio": minio}
+SERVICES = {"versitygw": versitygw, "versitygw-tls": versitygw_tls, "minio": minio, "postgres": postgres}
 STARTED_BY_DEFAULT = ["versitygw"]
 
 
 def environment_of(folder, name):
     """What has to be known to use one that runs."""
     port, certificate = state_of(folder, name)["port"], (folder / name / CERTIFICATE).resolve()
+    if name == "postgres":
+        return {"WAYBILL_TEST_POSTGRES": f"postgresql://waybill@127.0.0.1:{port}/postgres", "WAYBILL_TEST_POSTGRES_PASSWORD": PASSWORD}
     tls = certificate.exists()
     return {"WAYBILL_TEST_S3_ENDPOINT": f"{'https' if tls else 'http'}://127.0.0.1:{port}",
             "WAYBILL_TEST_S3_CA_FILE": str(certificate) if tls else "", "WAYBILL_TEST_S3_BUCKET": BUCKET,
@@ -160,7 +192,8 @@ def try_to_start(folder, name, last):
                 raise Failed(f"{name} did not start: {(place / 'log').read_text(errors='replace')[-2000:]}")
             return None
         time.sleep(0.02)
-    make_bucket(environment_of(folder, name))
+    if name != "postgres":
+        make_bucket(environment_of(folder, name))
     return state
 
 
@@ -212,7 +245,7 @@ def main():
             stop(FOLDER, name)
         else:
             state = state_of(FOLDER, name)
-            print(f"{name}: " + (f"runs as {state['pid']} at {environment_of(FOLDER, name)['WAYBILL_TEST_S3_ENDPOINT']}" if state else "does not run"))
+            print(f"{name}: " + (f"runs as {state['pid']} at {next(iter(environment_of(FOLDER, name).values()))}" if state else "does not run"))
     return 0
 
 

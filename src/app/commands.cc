@@ -13,6 +13,7 @@
 #include "app/lake_commands.h"
 #include "app/platform.h"
 #include "app/query_command.h"
+#include "app/source_commands.h"
 #include "app/status.h"
 #include "app/stop_signal.h"
 #include "app/transform_commands.h"
@@ -170,8 +171,10 @@ constexpr Command commands[] = {
     {"replay", "send the locations of a file: NDJSON, CSV, GPX, also .gz", add_replay},
     {"verify", "do the books of a data folder balance? exits 1 when they do not", add_verify},
     {"transform", "the treated and final tables of the lake: run, schedule, backfill, docs, lineage", add_transform},
-    {"lake", "what the lake holds, and what can be done to it: ls, files, history, compact, expire, verify, purge",
+    {"lake",
+     "what the lake holds, and what can be done to it: ls, files, history, compact, expire, verify, purge, import",
      add_lake},
+    {"source", "other sources into the lake: add, run, list, remove", add_source},
     {"query", "SQL over the lake: once, or at a prompt", add_query},
     {"status", "how the running platform is, live; exits 1 when it is not ready", add_status},
     {"doctor", "looks at disk, clock, limits, port, folder and settings, and says what to do", add_doctor},

@@ -279,6 +279,13 @@ std::vector<Setting> notify_settings() {
   };
 }
 
+std::vector<Setting> sources_settings() {
+  return {
+      text("sources.allow", "--sources-allow", &Config::sources_allow, "addresses and networks with commas between",
+           "where other sources may be although it is not on the public internet, as 10.0.0.0/8"),
+  };
+}
+
 Setting lake_location_setting() {
   Setting setting = text("lake.location", "--lake-location", &Config::lake_location, "a folder or s3://BUCKET/PREFIX",
                          "where the lake's files are; `lake` of the data folder where it is not given");
@@ -360,7 +367,7 @@ std::vector<Setting> query_settings() {
 std::vector<Setting> make_settings() {
   std::vector<Setting> all;
   for (const auto group : {general_settings, http_settings, storage_settings, access_settings, notify_settings,
-                           lake_settings, transform_settings, query_settings})
+                           sources_settings, lake_settings, transform_settings, query_settings})
     for (Setting& setting : group()) all.push_back(std::move(setting));
   for (Setting& setting : all) {
     setting.variable = "WAYBILL_" + setting.name;

@@ -69,6 +69,8 @@ struct Config {
   uint64_t notify_retry_ms_first = 1000;
   uint64_t notify_retry_seconds_max = 300;
 
+  std::string sources_allow;
+
   bool lake_enabled = true;
   std::string lake_location;
   uint64_t lake_roll_seconds = 60;

@@ -19,6 +19,7 @@ struct DataFolder {
   std::string journal() const { return join_path(path, "journal"); }
   std::string store() const { return join_path(path, "store"); }
   std::string notify() const { return join_path(path, "notify"); }
+  std::string sources() const { return join_path(path, "sources"); }
   std::string lake() const { return join_path(path, "lake"); }
   std::string lake_copies() const { return join_path(path, "lake-copies"); }
   std::string query_spill() const { return join_path(path, role.empty() ? "query-spill" : role + "-spill"); }

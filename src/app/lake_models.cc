@@ -9,37 +9,39 @@
 #include "base/pause.h"
 #include "base/process.h"
 #include "transform/runner.h"
+#include "transform/source_table.h"
 
 namespace waybill::app {
 namespace {
 
 constexpr int nice_steps = 19;  // after all that take custody
 
-// The version that brought the newest rows of the raw tables; 0: there are none.
+// The version that brought the newest rows of the tables that no model makes; 0: there are none.
 uint64_t newest_rows(const lake::Snapshot& lake) {
   uint64_t newest = 0;
   for (const auto& [key, file] : lake.files)
-    if (file.table.starts_with("raw.")) newest = std::max(newest, file.changed);
+    if (file.table.starts_with("raw.") || file.table.starts_with("external.")) newest = std::max(newest, file.changed);
   return newest;
 }
 
 }  // namespace
 
-std::map<std::string, std::vector<transform::Column>> raw_columns() {
-  std::map<std::string, std::vector<transform::Column>> columns;
+std::map<std::string, std::vector<transform::Column>> raw_columns(const lake::Snapshot& lake) {
+  std::map<std::string, std::vector<transform::Column>> columns = transform::external_columns(lake);
   for (const auto table : {lake::BronzeTable::deliverer_location, lake::BronzeTable::order_command})
     columns[lake::table_name(table)] = transform::columns_of(table);
   return columns;
 }
 
-Result<transform::Graph> graph_of(transform::Engine& engine, const std::string& models_folder) {
+Result<transform::Graph> graph_of(transform::Engine& engine, const std::string& models_folder,
+                                  const lake::Snapshot& lake) {
   transform::ModelFiles files = built_in_models();
   if (!models_folder.empty()) {
     TRY_LET(files, models_of_folder(models_folder));
   }
   TRY_LET(std::vector<transform::Model> models, transform::read_models(files));
   std::set<std::string> known;
-  for (const auto& [table, columns] : raw_columns()) known.insert(table);
+  for (const auto& [table, columns] : raw_columns(lake)) known.insert(table);
   return transform::arrange(engine, std::move(models), known);
 }
 
@@ -90,9 +92,9 @@ Result<void> ModelSchedule::run_once(const std::stop_token& stop) {
   const auto begun = clock_.steady();
   // One thread: the other cores are for those who send and look.
   TRY_LET(const auto engine, open_engine_of(config_, folder_, 1));
-  TRY_LET(const transform::Graph graph, graph_of(*engine, {}));
+  TRY_LET(const transform::Graph graph, graph_of(*engine, {}, *catalog->now()));
   TRY_LET(const std::vector<transform::ModelRun> runs,
-          transform::run_models({*catalog, *objects, copies_, *engine}, graph, raw_columns(),
+          transform::run_models({*catalog, *objects, copies_, *engine}, graph, raw_columns(*catalog->now()),
                                 {.scratch = models_scratch(folder_), .stop = stop}));
   std::string why;
   for (const transform::ModelRun& ran : runs)

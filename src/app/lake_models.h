@@ -15,11 +15,12 @@
 
 namespace waybill::app {
 
-// The columns of the tables that no model makes.
-std::map<std::string, std::vector<transform::Column>> raw_columns();
+// The columns of the tables that no model makes: those of bronze, and those of other sources that the lake has.
+std::map<std::string, std::vector<transform::Column>> raw_columns(const lake::Snapshot& lake);
 
 // The models of a folder, or where none is named those of Waybill, in the order in which they are made.
-Result<transform::Graph> graph_of(transform::Engine& engine, const std::string& models_folder);
+Result<transform::Graph> graph_of(transform::Engine& engine, const std::string& models_folder,
+                                  const lake::Snapshot& lake);
 
 // Where the files of a run are on their way.
 std::string models_scratch(const DataFolder& folder);

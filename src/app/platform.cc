@@ -17,6 +17,7 @@
 #include "app/lake_writer.h"
 #include "app/serving.h"
 #include "app/simulate.h"
+#include "app/sources.h"
 #include "app/supervised.h"
 #include "app/version.h"
 #include "app/webhooks.h"
@@ -287,6 +288,7 @@ struct Opened {
   ModelSchedule& models;
   LakeView& lake_view;
   LakeChores& chores;
+  SourceSchedule& sources;
   RunningWebhooks& webhooks;
   serve::Server& server;
   LakeWriter* lake;  // null: none is written
@@ -305,6 +307,7 @@ Result<void> serve_until(std::stop_token stop, const Opened& opened) {
   if (opened.lake) opened.lake->start([&ending](const Error& error) { ending.fail(error); });
   opened.models.start();
   if (config.lake_enabled) opened.lake_view.start();
+  opened.sources.start();
   opened.server.start();
   Supervised supervised(opened.server, opened.clock);
   TRY_LET(const std::string url, say_where(opened.options, opened.server.port()));
@@ -317,6 +320,7 @@ Result<void> serve_until(std::stop_token stop, const Opened& opened) {
   opened.queries.stop();
   opened.lake_view.stop();
   opened.models.stop();
+  opened.sources.stop();
   opened.server.stop(stop_wait_max);
   say_stopped(config.data);
   opened.backups.stop();
@@ -367,6 +371,7 @@ Result<void> run_platform(const PlatformOptions& options, std::stop_token stop) 
   LakeChores chores([&](const serve::LakeChore& chore, const std::stop_token& asked) {
     return do_chore(chore, lake.get(), keeper, asked);
   });
+  SourceSchedule sources(config, folder, clock, *metrics);
   TRY_LET(const auto webhooks, open_webhooks({config, folder, *journal, *store, progress, *metrics}));
   const serve::ApiParts parts{
       .acceptor = acceptor,
@@ -405,6 +410,7 @@ Result<void> run_platform(const PlatformOptions& options, std::stop_token stop) 
                             .models = models,
                             .lake_view = lake_view,
                             .chores = chores,
+                            .sources = sources,
                             .webhooks = *webhooks,
                             .server = *server,
                             .lake = lake.get(),

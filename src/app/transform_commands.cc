@@ -43,10 +43,10 @@ Result<bool> run(const Config& config, const TransformFlags& flags, const std::s
   TRY_LET(const auto catalog, lake::open_catalog(*objects, system_clock()));
   TRY_LET(const auto copies, open_copies_of(config, folder));
   TRY_LET(const auto engine, open_engine_of(config, folder, 0));
-  TRY_LET(const Graph graph, graph_of(*engine, flags.models));
+  TRY_LET(const Graph graph, graph_of(*engine, flags.models, *catalog->now()));
   TRY_LET(const std::vector<ModelRun> runs,
           transform::run_models(
-              {*catalog, *objects, *copies, *engine}, graph, raw_columns(),
+              {*catalog, *objects, *copies, *engine}, graph, raw_columns(*catalog->now()),
               {.scratch = models_scratch(folder), .from = flags.from, .to = flags.to, .progress = show, .stop = stop}));
   bool fine = true;
   for (const ModelRun& ran : runs) {
@@ -110,11 +110,22 @@ std::string lineage_of(const Graph& graph) {
   return text;
 }
 
+// What is in the lake; nothing where there is none yet, or the settings do not say how to reach it.
+Result<lake::Snapshot> lake_or_none(const Config& config, const DataFolder& folder) {
+  const auto objects = open_objects_to_read(config, folder);
+  if (!objects && (objects.error().code == Code::not_found || objects.error().code == Code::invalid))
+    return lake::Snapshot{};
+  if (!objects) return std::unexpected(objects.error());
+  TRY_LET(const auto catalog, lake::open_catalog(**objects, system_clock()));
+  return *catalog->now();
+}
+
 int tell(const Config& config, const TransformFlags& flags, std::string (*text_of)(const Graph&)) {
   const auto text = [&]() -> Result<std::string> {
     TRY_LET(const DataFolder folder, look_into_data_folder(config.data, system_files()));
     TRY_LET(const auto engine, open_engine_of(config, folder, 1));
-    TRY_LET(const Graph graph, graph_of(*engine, flags.models));
+    TRY_LET(const lake::Snapshot lake, lake_or_none(config, folder));
+    TRY_LET(const Graph graph, graph_of(*engine, flags.models, lake));
     return text_of(graph);
   }();
   return print(text);
