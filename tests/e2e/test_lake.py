@@ -110,7 +110,8 @@ def test_hours_are_compacted_and_what_was_replaced_goes_by_command(filled, stopp
     assert late.stdout == "files removed: 0\n", late.stdout + late.stderr
     expired = lake(filled, "expire")
     assert expired.returncode == 0 and int(expired.stdout.split()[-1]) > 0, expired.stdout + expired.stderr
-    assert "beside them 0 replaced" in lake(filled, "verify").stdout
+    beside = int(re.search(r"beside them (\d+) replaced", lake(filled, "verify").stdout)[1])
+    assert beside <= 2, "what the newest version has replaced stays"
     if not stopped:
         filled.post("/v1/locations", location(9, 30))
         filled.wait_until(lambda: is_made(filled, "e9"), seconds_max=60)
