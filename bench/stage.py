@@ -269,14 +269,14 @@ def run_redis(server, connections, seconds):
     return run(int(max(2000, run(5000)["per_s"] * seconds)))
 
 
-def filling(first, orders, points):
+def filling(first, orders, points, date="2026-01-05", hour=9):
     """Bodies of BATCH locations that give each of those orders `points` points, a second apart, all of them in step."""
     each = min(orders, BATCH)
     at_once = BATCH // each
     for group in range(first, first + orders, each):
         item = ",".join(
             f'{{"order_id":"o-{order:06d}-0000","deliverer_id":"d-{order:06d}","delivery_state":"on_the_way",'
-            f'"timestamp":"2026-01-05T09:@@@@@.000000Z","latitude":41.{order % 10}LLLLLL,"longitude":-8.6{order % 100:02d}OOOOO,'
+            f'"timestamp":"{date}T{hour:02d}:@@@@@.000000Z","latitude":41.{order % 10}LLLLLL,"longitude":-8.6{order % 100:02d}OOOOO,'
             f'"accuracy":4.5,"speed":7.25}}' for order in range(group, group + each))
         for point in range(0, points, at_once):
             yield "[" + ",".join(item.replace("@@@@@", f"{at // 60:02d}:{at % 60:02d}").replace("LLLLLL", f"{at * 652:06d}")

@@ -80,6 +80,10 @@ def test_an_axis_ends_at_a_round_number(value, end):
     assert chart.ceiling(value) == end
 
 
+def made(seconds):
+    return {"tables": {"treated.location": 6 * seconds}, "treated": 10 * seconds, "final": 5 * seconds, "memory_bytes": 1.5e9}
+
+
 def found():
     both, with_groups = {"nginx": [run(100)], "waybill": [run(80)]}, run(90, groups=[[1, 1], [100, 2]], disk_busy=0.5, disk_bytes_per_s=1e6)
     point = {kind: {"per_s": 1, "p50_us": 1, "p99_us": 2, "cpu_us": 3, "load_us": 4, "bad": 0} for kind in ("post", "last")}
@@ -98,6 +102,11 @@ def found():
                  "load": {"reached_per_s": 10, "event_ms": [1, 2], "event_per_s": 9, "visible_ms": [1, 6],
                           "visible_per_s": 9},
                  "idle": {"wanted": 20, "viewers": 10, "seconds": 1, "bytes": 6000, "cpu_share": 0.01, "ms": [None, None]}, "books": "balances"},
+        "lake": {"bronze": {name: {"per_s": 2e6, "bytes": 10.5} for name in ("replayed", "live", "duckdb")},
+                 "models": {**{kept: {"whole": made(1), "hour": made(hour), "bytes": {"raw.deliverer_location": 10, "treated.location": 30}}
+                               for kept, hour in (("1000000", 0.5), ("10000000", 0.8))},
+                            "polars": {"kept": 10_000_000, "seconds": 20, "memory_bytes": 3e9}, "books": "balances"},
+                 "question": {"rows": 100, "cold_s": 0.5, "seconds": 0.1}},
     }
 
 
@@ -108,6 +117,8 @@ def test_the_report_has_every_part_and_holds_it_against_its_goals():
     assert all(f"\n## {part.title}\n" in text for part in bench.PARTS.values())
     assert "ratio to nginx | ≥ 0.75 | 0.8 | 80 : 100/s | yes |" in text
     assert "POST to visible in GET at 10,000/s: p99 | < 5 ms | 6 ms | 10/s reached | **no** |" in text
+    assert "silver of 10,000,000 locations: treated.location | < 15 s | 6 s | all treated tables 10.0 s, Polars 20.0 s | yes |" in text
+    assert "one more hour on 10,000,000: times that on 1,000,000 | < 2 | 1.6 | 12.0 : 7.5 s | yes |" in text
     assert "slowest cold start | < 2 s | not measured | – | – |" in text
     for block in text.split("\n\n"):
         if block.startswith("|"):
