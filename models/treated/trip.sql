@@ -1,20 +1,34 @@
--- A trip: the locations that name an order, without zeros and wrong clocks, by fix time (then position), from one that begins
--- it up to the first that says arrived. It begins where a start comes after anything else, where the order was not heard of
+-- A trip: the locations of an order, without zeros and wrong clocks, by fix time (then position), from one that begins it up to
+-- the first that says arrived. An order has the locations that name it, and those that name none of the deliverers who had it
+-- then (treated.assignment); these say nothing of its state. It begins where a start comes after anything else, where the order was not heard of
 -- for a whole date, and with the order's first location of all. What comes after arrived and is no start belongs to no trip. A
 -- location without a state counts as on the way. It belongs to the date it began on and has what the next one has of it.
--- Late rows: a row changes the trips of its own date, of the one before, and of the next.
+-- Late rows: a row, or another assignment for it, changes the trips of its own date, of the one before, and of the next.
 -- Ties: of two deliverers in one trip the one of its last location; of two last locations the later position.
 -- A stop: standing (below 0.5 m/s between two locations) for a minute or more. Silent: more than two minutes between two.
-WITH heard AS (
+WITH of_order AS (
   SELECT
     order_id, deliverer_id, COALESCE(delivery_state, 'on_the_way') AS state, fix_date, fix_us, location_key, latitude,
-    longitude, latitude_e7, longitude_e7,
-    LAG(fix_us) OVER (PARTITION BY order_id ORDER BY fix_us NULLS LAST, location_key NULLS LAST) AS before_us,
-    LAG(COALESCE(delivery_state, 'on_the_way')) OVER (PARTITION BY order_id ORDER BY fix_us NULLS LAST, location_key NULLS LAST) AS before_state,
-    LAG(latitude) OVER (PARTITION BY order_id ORDER BY fix_us NULLS LAST, location_key NULLS LAST) AS before_latitude,
-    LAG(longitude) OVER (PARTITION BY order_id ORDER BY fix_us NULLS LAST, location_key NULLS LAST) AS before_longitude
+    longitude, latitude_e7, longitude_e7
   FROM treated.location
   WHERE order_id IS NOT NULL AND NOT is_zero AND NOT is_clock
+  UNION ALL
+  SELECT
+    a.order_id, l.deliverer_id, 'on_the_way', l.fix_date, l.fix_us, l.location_key, l.latitude, l.longitude, l.latitude_e7,
+    l.longitude_e7
+  FROM treated.location AS l
+  JOIN treated.assignment AS a ON l.fix_date = a.fix_date AND l.deliverer_id = a.deliverer_id
+  WHERE l.order_id IS NULL AND NOT l.is_zero AND NOT l.is_clock
+    AND l.fix_us >= a.from_us AND (a.to_us IS NULL OR l.fix_us < a.to_us)
+),
+heard AS (
+  SELECT
+    order_id, deliverer_id, state, fix_date, fix_us, location_key, latitude, longitude, latitude_e7, longitude_e7,
+    LAG(fix_us) OVER (PARTITION BY order_id ORDER BY fix_us NULLS LAST, location_key NULLS LAST) AS before_us,
+    LAG(state) OVER (PARTITION BY order_id ORDER BY fix_us NULLS LAST, location_key NULLS LAST) AS before_state,
+    LAG(latitude) OVER (PARTITION BY order_id ORDER BY fix_us NULLS LAST, location_key NULLS LAST) AS before_latitude,
+    LAG(longitude) OVER (PARTITION BY order_id ORDER BY fix_us NULLS LAST, location_key NULLS LAST) AS before_longitude
+  FROM of_order
 ),
 begun AS (
   SELECT
@@ -59,6 +73,7 @@ SELECT
   order_id,
   COALESCE(MAX(CASE WHEN COALESCE(is_followed, 1) = 1 THEN deliverer_id END), MAX(deliverer_id)) AS deliverer_id,
   MIN(fix_us) AS start_us,
+  MIN(CASE WHEN state = 'start' THEN fix_us END) AS started_us,
   MIN(CASE WHEN NOT begins AND NOT stands THEN fix_us END) AS moving_us,
   MIN(CASE WHEN state = 'on_the_way' THEN fix_us END) AS on_the_way_us,
   MIN(CASE WHEN state = 'arrived' THEN fix_us END) AS arrived_us,

@@ -78,6 +78,7 @@ struct Config {
   uint64_t lake_history_hours = 1;
   uint64_t lake_copies_mib_max = 4096;
   uint64_t transform_every_seconds = 300;
+  std::string transform_models;
   std::string lake_s3_endpoint;
   std::string lake_s3_region = "us-east-1";
   std::string lake_s3_access_key;

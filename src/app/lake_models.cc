@@ -8,7 +8,6 @@
 #include "base/log.h"
 #include "base/pause.h"
 #include "base/process.h"
-#include "transform/runner.h"
 #include "transform/source_table.h"
 
 namespace waybill::app {
@@ -27,7 +26,8 @@ uint64_t newest_rows(const lake::Snapshot& lake) {
 }  // namespace
 
 std::map<std::string, std::vector<transform::Column>> raw_columns(const lake::Snapshot& lake) {
-  std::map<std::string, std::vector<transform::Column>> columns = transform::external_columns(lake);
+  std::map<std::string, std::vector<transform::Column>> columns = transform::order_columns();
+  columns.merge(transform::external_columns(lake));
   for (const auto table : {lake::BronzeTable::deliverer_location, lake::BronzeTable::order_command})
     columns[lake::table_name(table)] = transform::columns_of(table);
   return columns;
@@ -37,7 +37,8 @@ Result<transform::Graph> graph_of(transform::Engine& engine, const std::string& 
                                   const lake::Snapshot& lake) {
   transform::ModelFiles files = built_in_models();
   if (!models_folder.empty()) {
-    TRY_LET(files, models_of_folder(models_folder));
+    TRY_LET(transform::ModelFiles own, models_of_folder(models_folder));
+    for (auto& [path, content] : own) files[path] = std::move(content);
   }
   TRY_LET(std::vector<transform::Model> models, transform::read_models(files));
   std::set<std::string> known;
@@ -45,7 +46,11 @@ Result<transform::Graph> graph_of(transform::Engine& engine, const std::string& 
   return transform::arrange(engine, std::move(models), known);
 }
 
-std::string models_scratch(const DataFolder& folder) { return join_path(folder.query_spill(), "transform"); }
+transform::RunOptions run_options(const Config& config, const DataFolder& folder) {
+  constexpr uint64_t rows_a_mib = 3000;  // some 300 bytes each, where they are sorted
+  return {.scratch = join_path(folder.query_spill(), "transform"),
+          .rows_at_once_max = config.query_memory_mib_max * rows_a_mib};
+}
 
 ModelSchedule::ModelSchedule(const Config& config, const DataFolder& folder, lake::Copies& copies, Clock& clock,
                              Metrics& metrics)
@@ -92,10 +97,11 @@ Result<void> ModelSchedule::run_once(const std::stop_token& stop) {
   const auto begun = clock_.steady();
   // One thread: the other cores are for those who send and look.
   TRY_LET(const auto engine, open_engine_of(config_, folder_, 1));
-  TRY_LET(const transform::Graph graph, graph_of(*engine, {}, *catalog->now()));
+  TRY_LET(const transform::Graph graph, graph_of(*engine, config_.transform_models, *catalog->now()));
+  transform::RunOptions options = run_options(config_, folder_);
+  options.stop = stop;
   TRY_LET(const std::vector<transform::ModelRun> runs,
-          transform::run_models({*catalog, *objects, copies_, *engine}, graph, raw_columns(*catalog->now()),
-                                {.scratch = models_scratch(folder_), .stop = stop}));
+          transform::run_models({*catalog, *objects, copies_, *engine}, graph, raw_columns(*catalog->now()), options));
   std::string why;
   for (const transform::ModelRun& ran : runs)
     if (ran.made == transform::Made::failed) why += ran.model + ": " + ran.why + "; ";

@@ -11,6 +11,7 @@
 #include "lake/catalog.h"
 #include "lake/copies.h"
 #include "transform/lint.h"
+#include "transform/runner.h"
 #include "transform/tables.h"
 
 namespace waybill::app {
@@ -18,12 +19,13 @@ namespace waybill::app {
 // The columns of the tables that no model makes: those of bronze, and those of other sources that the lake has.
 std::map<std::string, std::vector<transform::Column>> raw_columns(const lake::Snapshot& lake);
 
-// The models of a folder, or where none is named those of Waybill, in the order in which they are made.
+// Waybill's models and, where a folder is named, those in it, which stand in place of ours with the same names; in the order in
+// which they are made.
 Result<transform::Graph> graph_of(transform::Engine& engine, const std::string& models_folder,
                                   const lake::Snapshot& lake);
 
-// Where the files of a run are on their way.
-std::string models_scratch(const DataFolder& folder);
+// Where the files of a run are on their way, and how many rows it makes together: as many as its memory holds.
+transform::RunOptions run_options(const Config& config, const DataFolder& folder);
 
 // Runs the models when raw tables have something new, every transform.every_seconds at most.
 //

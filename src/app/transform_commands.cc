@@ -12,7 +12,6 @@
 #include "app/wiring.h"
 #include "base/log.h"
 #include "base/process.h"
-#include "transform/runner.h"
 #include "transform/tables.h"
 
 namespace waybill::app {
@@ -29,6 +28,10 @@ struct TransformFlags {
   std::string to;
 };
 
+const std::string& models_folder(const Config& config, const TransformFlags& flags) {
+  return flags.models.empty() ? config.transform_models : flags.models;
+}
+
 void show(const std::string& model, double share) {
   constexpr int width = 30;
   if (standard_error_terminal() == Terminal::no) return;
@@ -43,23 +46,50 @@ Result<bool> run(const Config& config, const TransformFlags& flags, const std::s
   TRY_LET(const auto catalog, lake::open_catalog(*objects, system_clock()));
   TRY_LET(const auto copies, open_copies_of(config, folder));
   TRY_LET(const auto engine, open_engine_of(config, folder, 0));
-  TRY_LET(const Graph graph, graph_of(*engine, flags.models, *catalog->now()));
+  TRY_LET(const Graph graph, graph_of(*engine, models_folder(config, flags), *catalog->now()));
+  transform::RunOptions options = run_options(config, folder);
+  options.from = flags.from;
+  options.to = flags.to;
+  options.progress = show;
+  options.stop = stop;
   TRY_LET(const std::vector<ModelRun> runs,
-          transform::run_models(
-              {*catalog, *objects, *copies, *engine}, graph, raw_columns(*catalog->now()),
-              {.scratch = models_scratch(folder), .from = flags.from, .to = flags.to, .progress = show, .stop = stop}));
+          transform::run_models({*catalog, *objects, *copies, *engine}, graph, raw_columns(*catalog->now()), options));
   bool fine = true;
   for (const ModelRun& ran : runs) {
     fine = fine && ran.made != Made::failed && ran.made != Made::blocked;
-    std::printf("%-28s %-8s %12llu rows %6llu dates  %s\n", ran.model.c_str(), std::string(to_string(ran.made)).c_str(),
-                static_cast<unsigned long long>(ran.rows), static_cast<unsigned long long>(ran.dates), ran.why.c_str());
+    std::printf("%-28s %-8s %12llu rows %6llu dates %9.3f s  %s\n", ran.model.c_str(),
+                std::string(to_string(ran.made)).c_str(), static_cast<unsigned long long>(ran.rows),
+                static_cast<unsigned long long>(ran.dates), ran.seconds, ran.why.c_str());
   }
   return fine;
 }
 
-int run_command(const Config& config, const TransformFlags& flags) {
+// Asked of what is there: also while the platform runs, and makes nothing.
+Result<bool> test(const Config& config, const TransformFlags& flags, const std::stop_token& stop) {
+  TRY_LET(const DataFolder folder, look_into_data_folder(config.data, system_files()));
+  TRY_LET(const auto objects, open_objects_to_read(config, folder));
+  TRY_LET(const auto catalog, lake::open_catalog(*objects, system_clock()));
+  TRY_LET(const auto copies, open_copies_of(config, folder));
+  TRY_LET(const auto engine, open_engine_of(config, folder, 0));
+  TRY_LET(const Graph graph, graph_of(*engine, models_folder(config, flags), *catalog->now()));
+  TRY_LET(const std::vector<transform::TestRun> tests,
+          transform::test_models({*catalog, *objects, *copies, *engine}, graph, raw_columns(*catalog->now()),
+                                 {.scratch = {}, .progress = show, .stop = stop}));
+  uint64_t failing = 0;
+  std::printf("%-28s %-60s %12s\n", "table", "test", "failing rows");
+  for (const transform::TestRun& ran : tests) {
+    failing += ran.failing > 0 ? 1 : 0;
+    std::printf("%-28s %-60s %12llu%s\n", ran.model.c_str(), ran.test.c_str(),
+                static_cast<unsigned long long>(ran.failing), ran.failing > 0 ? "  FAILS" : "");
+  }
+  std::printf("%zu tests, %llu failed\n", tests.size(), static_cast<unsigned long long>(failing));
+  return failing == 0;
+}
+
+int end_of(Result<bool> (*what)(const Config&, const TransformFlags&, const std::stop_token&), const Config& config,
+           const TransformFlags& flags) {
   const StopAtSignal stop;
-  const auto fine = run(config, flags, stop.token());
+  const auto fine = what(config, flags, stop.token());
   if (!fine) return failed(fine.error());
   return *fine ? 0 : 1;
 }
@@ -125,7 +155,7 @@ int tell(const Config& config, const TransformFlags& flags, std::string (*text_o
     TRY_LET(const DataFolder folder, look_into_data_folder(config.data, system_files()));
     TRY_LET(const auto engine, open_engine_of(config, folder, 1));
     TRY_LET(const lake::Snapshot lake, lake_or_none(config, folder));
-    TRY_LET(const Graph graph, graph_of(*engine, flags.models, lake));
+    TRY_LET(const Graph graph, graph_of(*engine, models_folder(config, flags), lake));
     return text_of(graph);
   }();
   return print(text);
@@ -137,16 +167,19 @@ std::function<int()> add_transform(CLI::App& command) {
   auto chosen = std::make_shared<Run>();
   auto flags = std::make_shared<TransformFlags>();
   const auto add_models = [flags](CLI::App& sub) {
-    sub.add_option("--models", flags->models, "a folder of models; those of Waybill where it is not given");
+    sub.add_option("--models", flags->models,
+                   "a folder of models beside those of Waybill, in place of transform.models");
   };
   const auto add_dates = [flags, add_models](CLI::App& sub) {
     add_models(sub);
     sub.add_option("--from", flags->from, "the first date, 2026-11-29")->required();
     sub.add_option("--to", flags->to, "the last date")->required();
   };
-  const auto runs = [flags](const Config& config) { return run_command(config, *flags); };
+  const auto runs = [flags](const Config& config) { return end_of(run, config, *flags); };
   below(command, "run", "make what has changed", chosen, add_models, runs);
   below(command, "backfill", "make these dates again, changed or not", chosen, add_dates, runs);
+  below(command, "test", "test the tables that are there, and make nothing", chosen, add_models,
+        [flags](const Config& config) { return end_of(test, config, *flags); });
   below(command, "docs", "every table and its columns, as Markdown", chosen, add_models,
         [flags](const Config& config) { return tell(config, *flags, docs_of); });
   below(command, "lineage", "what is made of what, as a Mermaid flowchart", chosen, add_models,

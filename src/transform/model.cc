@@ -23,10 +23,9 @@ class Description {
     model.partition = text(table_, "partition", Needed::no);
     model.key = texts(table_, "key");
     read_reach(model);
+    read_touches(model);
     each("columns", [&](const toml::table& column) { model.columns.push_back(read_column(column)); });
-    each("tests", [&](const toml::table& test) {
-      model.tests.push_back({.name = text(test, "name"), .sql = text(test, "sql")});
-    });
+    each("tests", [&](const toml::table& test) { model.tests.push_back(read_test(model.name, test)); });
     if (model.columns.empty()) wrong("it has no columns");
     for (const std::string& key : model.key) needs_column(model, key, "key");
     if (!model.partition.empty()) needs_column(model, model.partition, "partition");
@@ -93,6 +92,73 @@ class Description {
       }
       model.reach[std::string(input.str())] = {.before = ends->get(0)->value_or(0), .after = ends->get(1)->value_or(0)};
     }
+  }
+
+  void read_touches(Model& model) {
+    const toml::table* touches = table_["touches"].as_table();
+    if (touches == nullptr) return;
+    for (const auto& [input, sql] : *touches) {
+      if (!sql.is_string()) wrong("touches: expected a SELECT of dates");
+      model.touches[std::string(input.str())] = sql.value_or<std::string>("");
+    }
+    if (model.partition.empty()) wrong("touches: a table without a partition has no dates to touch");
+  }
+
+  // A kind says in its own words what must hold; a test without one brings its SELECT.
+  ModelTest read_test(const std::string& model, const toml::table& test) {
+    const std::string kind = text(test, "kind", Needed::no);
+    if (kind.empty()) return {.name = text(test, "name"), .sql = text(test, "sql")};
+    if (kind == "freshness") return freshness(model, test);
+    if (kind == "volume") return volume(model, test);
+    if (kind == "distribution") return distribution(model, test);
+    wrong("tests: there is no kind " + kind + ": freshness, volume or distribution");
+    return {};
+  }
+
+  ModelTest freshness(const std::string& model, const toml::table& test) {
+    const std::string column = text(test, "column");
+    const std::string behind = text(test, "behind");
+    const size_t dot = behind.rfind('.');
+    if (behind.find('.') == dot) wrong("freshness: behind: expected schema.table.column");
+    if (!wrong_.empty()) return {};
+    return {
+        .name = "freshness " + column,
+        .sql =
+            "SELECT 1 FROM (SELECT MAX(" + column + ") AS newest FROM " + model + ") AS own CROSS JOIN (SELECT MAX(" +
+            behind.substr(dot + 1) + ") AS newest FROM " + behind.substr(0, dot) +
+            ") AS other WHERE own.newest IS NULL AND other.newest IS NOT NULL OR (other.newest - own.newest) / 1e6 > " +
+            number(test, "seconds_max", 0)};
+  }
+
+  ModelTest volume(const std::string& model, const toml::table& test) {
+    const std::string of = text(test, "of");
+    return {.name = "volume of " + of,
+            .sql = "SELECT 1 FROM (SELECT COUNT(*) AS n FROM " + model +
+                   ") AS own CROSS JOIN (SELECT COUNT(*) AS n FROM " + of + ") AS other WHERE " +
+                   outside("own.n", "other.n", test)};
+  }
+
+  ModelTest distribution(const std::string& model, const toml::table& test) {
+    const std::string where = text(test, "where");
+    return {.name = "distribution " + where,
+            .sql = "SELECT 1 FROM (SELECT COUNT(*) AS n, COALESCE(SUM(CASE WHEN " + where +
+                   " THEN 1 ELSE 0 END), 0) AS hit FROM " + model + ") AS counted WHERE n >= " +
+                   number(test, "rows_min", 1) + " AND (" + outside("hit", "n", test) + ")"};
+  }
+
+  std::string outside(const std::string& part, const std::string& whole, const toml::table& test) {
+    if (!test.contains("least_share") && !test.contains("most_share"))
+      wrong("tests: least_share or most_share is missing");
+    return part + " < " + number(test, "least_share", 0) + " * " + whole + " OR " + part + " > " +
+           number(test, "most_share", 1) + " * " + whole;
+  }
+
+  std::string number(const toml::table& in, std::string_view name, double otherwise) {
+    const auto value = in[name].value<double>();
+    if (!value && in.contains(name)) wrong(std::string(name) + ": expected a number");
+    std::ostringstream shown;
+    shown << value.value_or(otherwise);
+    return shown.str();
   }
 
   ModelColumn read_column(const toml::table& column) {

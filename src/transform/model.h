@@ -49,6 +49,8 @@ struct Model {
   std::string partition{};  // the DATE column whose dates are made again one by one; empty: it is made whole
   std::vector<std::string> key{};  // columns that no two rows of a partition have in common
   std::map<std::string, Reach> reach{};  // by input, of those whose dates decide which are made again
+  // By input, of those whose rows decide it in another way: a SELECT of the dates that rows of changed.<input> touch.
+  std::map<std::string, std::string> touches{};
   std::vector<ModelColumn> columns{};
   std::vector<ModelTest> tests{};
   uint32_t made_of = 0;  // CRC32C of both files: another one, and all of the table is made again

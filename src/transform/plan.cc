@@ -23,13 +23,6 @@ std::optional<MadeOf> made_of(const lake::Snapshot& lake, std::string_view table
   return said.ok() ? std::optional(made) : std::nullopt;
 }
 
-// The version that the table is made of; nothing where all of it has to be made.
-std::optional<uint64_t> made_version(const lake::Snapshot& lake, const Model& model) {
-  const std::optional<MadeOf> made = made_of(lake, model.name);
-  if (!made || made->texts != model.made_of) return std::nullopt;
-  return made->version;
-}
-
 }  // namespace
 
 std::string made_property(const Model& model) { return property_of(model.name); }
@@ -48,6 +41,12 @@ std::string made_text(uint64_t version, const Model& model) {
       .integer(model.made_of)
       .end_object();
   return json.take();
+}
+
+std::optional<uint64_t> made_version(const lake::Snapshot& lake, const Model& model) {
+  const std::optional<MadeOf> made = made_of(lake, model.name);
+  if (!made || made->texts != model.made_of) return std::nullopt;
+  return made->version;
 }
 
 Dates dates_of(const lake::DataFile& file) {
@@ -69,6 +68,7 @@ Plan plan_of(const lake::Snapshot& lake, const Model& model, const std::set<std:
   Dates touched;
   Dates filled;  // dates that have rows, or had some when they were made
   for (const lake::DataFile* file : lake.of_table(model.name)) {
+    if (file->date.empty()) continue;  // of a time when the table was made whole; it goes with the first dates
     filled.insert(file->date);
     if (!made) touched.insert(file->date);
   }

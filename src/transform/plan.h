@@ -19,6 +19,10 @@ struct Plan {
 // The dates of a file's rows.
 Dates dates_of(const lake::DataFile& file);
 
+// The version of the lake that the table is made of; nothing where all of it has to be made.
+std::optional<uint64_t> made_version(const lake::Snapshot& lake, const Model& model);
+
+// What the SELECTs of the model's `touches` find has to be added to it.
 Plan plan_of(const lake::Snapshot& lake, const Model& model, const std::set<std::string>& reads);
 
 // The plan's dates in parts that are made together: of at most so many rows of their inputs, as far as they are several.

@@ -4,16 +4,19 @@
 #include <charconv>
 
 #include "base/hash.h"
+#include "lake/order_tables.h"
 #include "lake/source.h"
 #include "transform/checks.h"
 #include "transform/plan.h"
 #include "transform/sql_text.h"
+#include "transform/syntax.h"
 
 namespace waybill::transform {
 namespace {
 
 constexpr std::string_view role = "transform";
 constexpr std::string_view raw_date_column = "fix_date";
+constexpr uint64_t dictionary_values_max = 10'000;  // a column with more gains nothing by it, and costs the most
 constexpr uint64_t runs_kept_max = 1000;  // in the ledger of runs
 
 std::string list_of(const Dates& dates) {
@@ -50,16 +53,39 @@ class Runner {
     TRY_LET(claim_, catalog_.claim(std::string(role)));
     TRY(engine_.run("SET preserve_insertion_order = false", limits()));
     for (const std::string_view zone : {"treated/", "final/"}) TRY(catalog_.remove_unnamed(std::string(zone)));
+    TRY_LET(std::optional<lake::Change> of_orders,
+            lake::make_order_tables(*catalog_.now(), objects_, std::string(role), claim_));
+    if (of_orders) TRY(catalog_.commit(*std::move(of_orders)));
     std::vector<ModelRun> runs;
     for (size_t i = 0; i < graph_.models.size(); ++i) {
+      const auto begun = system_clock().steady();
       auto ran = make(graph_.models[i], graph_.reads[i], runs);
       if (!ran) return fail_in(graph_.models[i].name, ran.error());
+      ran->seconds = std::chrono::duration<double>(system_clock().steady() - begun).count();
       runs.push_back(*std::move(ran));
     }
     TRY(remove_with_content(system_files(), options_.scratch));
     loan_ = copies_.borrow(objects_);
     TRY(keep_ledger(runs));
     return runs;
+  }
+
+  Result<std::vector<TestRun>> test() {
+    lake_ = catalog_.now();
+    std::vector<TestRun> tests;
+    for (size_t i = 0; i < graph_.models.size(); ++i) {
+      const Model& model = graph_.models[i];
+      if (lake_->of_table(model.name).empty()) continue;
+      loan_ = copies_.borrow(objects_);
+      for (const std::string& input : graph_.reads[i]) TRY(bind(input, nullptr));
+      TRY(bind_referred(model, graph_.reads[i]));
+      TRY(bind(model.name, nullptr));
+      TRY_LET(const std::vector<CheckResult> results, check_rows(engine_, model, limits()));
+      for (const CheckResult& result : results)
+        tests.push_back({.model = model.name, .test = result.check, .failing = result.failing});
+      options_.progress(model.name, 1);
+    }
+    return tests;
   }
 
  private:
@@ -76,6 +102,7 @@ class Runner {
     lake_ = catalog_.now();
     loan_ = copies_.borrow(objects_);
     Plan plan = plan_of(*lake_, model, reads);
+    TRY(add_touched(model, plan));
     ask_for_more(model, plan);
     if (!plan.whole && plan.dates.empty()) return as_it_was(run);
     if (plan.whole) {
@@ -85,6 +112,28 @@ class Runner {
     }
     TRY(check(model, reads, plan.dates, run));
     return run;
+  }
+
+  // The dates that changed rows of inputs touch in the model's own way.
+  Result<void> add_touched(const Model& model, Plan& plan) {
+    const std::optional<uint64_t> made = made_version(*lake_, model);
+    for (const auto& [input, sql] : model.touches) {
+      NamedTable changed{.name = "changed." + input.substr(input.find('.') + 1)};
+      for (const lake::DataFile* file : lake_->of_table(input))
+        if (!made || file->changed > *made) {
+          TRY_LET(changed.files.emplace_back(), loan_->path_of(*file));
+        }
+      if (changed.files.empty()) continue;
+      TRY(engine_.name_table(changed));
+      TRY_LET(const std::string syntax, engine_.syntax(sql));
+      for (const std::string& table : tables_read(syntax))
+        if (table != changed.name) TRY(bind(table, nullptr));
+      const auto dates = engine_.query(sql, limits());
+      if (!dates) return fail_in("touches of " + input, dates.error());
+      for (const std::vector<Cell>& row : dates->rows)
+        if (row.at(0)) plan.dates.insert(*row.at(0));
+    }
+    return {};
   }
 
   // Dates that were asked for, whether they changed or not.
@@ -161,12 +210,14 @@ class Runner {
       TRY(engine_.run(
           "COPY (SELECT * FROM (" + model.sql + "\n) AS model WHERE " + model.partition + " IN (" + list_of(part) +
               ")) TO " + sql_literal(folder) +
-              " (FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1, ROW_GROUP_SIZE 1000000, PARTITION_BY (" +
-              model.partition + "), WRITE_PARTITION_COLUMNS)",
+              " (FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1, PARQUET_VERSION V2, DICTIONARY_SIZE_LIMIT " +
+              std::to_string(dictionary_values_max) + ", PARTITION_BY (" + model.partition +
+              "), WRITE_PARTITION_COLUMNS)",
           limits()));
       TRY_LET(std::vector<lake::DataFile> files, put_parts(model, part, folder));
       for (const lake::DataFile& file : files) run.rows += file.rows;
-      TRY(replace(model, std::move(files), [&](const lake::DataFile& file) { return part.contains(file.date); }));
+      TRY(replace(model, std::move(files),
+                  [&](const lake::DataFile& file) { return file.date.empty() || part.contains(file.date); }));
       run.dates += part.size();
       options_.progress(model.name, static_cast<double>(run.dates) / static_cast<double>(dates.size()));
     }
@@ -239,13 +290,18 @@ class Runner {
     return {};
   }
 
-  // The model is done.
-  Result<void> check(const Model& model, const std::set<std::string>& reads, const Dates& dates, ModelRun& run) {
-    for (const std::string& input : reads) TRY(bind(input, model.reach.contains(input) ? &dates : nullptr));
+  Result<void> bind_referred(const Model& model, const std::set<std::string>& reads) {
     for (const ModelColumn& column : model.columns)
       if (const std::string table = column.refers_to.substr(0, column.refers_to.rfind('.'));
           !table.empty() && !reads.contains(table))
         TRY(bind(table, nullptr));
+    return {};
+  }
+
+  // The model is done.
+  Result<void> check(const Model& model, const std::set<std::string>& reads, const Dates& dates, ModelRun& run) {
+    for (const std::string& input : reads) TRY(bind(input, model.reach.contains(input) ? &dates : nullptr));
+    TRY(bind_referred(model, reads));
     TRY(bind(*catalog_.now(), model.name, model.partition.empty() ? nullptr : &dates));
     TRY_LET(const std::vector<CheckResult> results, check_rows(engine_, model, limits()));
     for (const CheckResult& result : results) {
@@ -338,6 +394,12 @@ Result<std::vector<ModelRun>> run_models(const Tables& tables, const Graph& grap
                                          const RunOptions& options) {
   TRY(tables.catalog.refresh());
   return Runner(tables, graph, raw, options).run();
+}
+
+Result<std::vector<TestRun>> test_models(const Tables& tables, const Graph& graph,
+                                         const std::map<std::string, std::vector<Column>>& raw,
+                                         const RunOptions& options) {
+  return Runner(tables, graph, raw, options).test();
 }
 
 }  // namespace waybill::transform

@@ -35,7 +35,14 @@ struct ModelRun {
   Made made = Made::current;
   uint64_t rows = 0;
   uint64_t dates = 0;
+  double seconds = 0;  // its tests included
   std::string why{};  // failed, blocked
+};
+
+struct TestRun {
+  std::string model;
+  std::string test;
+  uint64_t failing = 0;  // rows
 };
 
 struct Tables {
@@ -47,6 +54,11 @@ struct Tables {
 
 // `raw`: the columns of the tables that no model makes, where they have no files yet.
 Result<std::vector<ModelRun>> run_models(const Tables& tables, const Graph& graph,
+                                         const std::map<std::string, std::vector<Column>>& raw,
+                                         const RunOptions& options);
+
+// Every test of every table that is there, over all its rows; nothing is made or written.
+Result<std::vector<TestRun>> test_models(const Tables& tables, const Graph& graph,
                                          const std::map<std::string, std::vector<Column>>& raw,
                                          const RunOptions& options);
 

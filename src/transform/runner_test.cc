@@ -9,29 +9,21 @@
 #include <functional>
 #include <sstream>
 
+#include "base/hash.h"
+#include "lake/bronze_rows.h"
 #include "lake/local/local_objects.h"
 #include "transform/duckdb_engine.h"
+#include "transform/tables.h"
 
 namespace waybill::transform {
 namespace {
 
-const std::vector<Column> raw_columns = {{"journal_epoch", "BIGINT"},  {"journal_partition", "INTEGER"},
-                                         {"journal_offset", "BIGINT"}, {"received_us", "BIGINT"},
-                                         {"fix_us", "BIGINT"},         {"fix_date", "DATE"},
-                                         {"sent_us", "BIGINT"},        {"order_id", "VARCHAR"},
-                                         {"deliverer_id", "VARCHAR"},  {"delivery_state", "VARCHAR"},
-                                         {"latitude_e7", "INTEGER"},   {"longitude_e7", "INTEGER"},
-                                         {"latitude_exact", "DOUBLE"}, {"longitude_exact", "DOUBLE"},
-                                         {"cell", "BIGINT"},           {"accuracy_m", "DOUBLE"},
-                                         {"altitude_m", "DOUBLE"},     {"speed_mps", "DOUBLE"},
-                                         {"heading_deg", "DOUBLE"},    {"client_id", "VARCHAR"},
-                                         {"attributes", "VARCHAR"}};
-
-const std::vector<Column> command_columns = {{"journal_epoch", "BIGINT"},
-                                             {"journal_partition", "INTEGER"},
-                                             {"journal_offset", "BIGINT"},
-                                             {"order_id", "VARCHAR"},
-                                             {"promised_us", "BIGINT"}};
+std::map<std::string, std::vector<Column>> raw_columns() {
+  std::map<std::string, std::vector<Column>> columns = order_columns();
+  for (const auto table : {lake::BronzeTable::deliverer_location, lake::BronzeTable::order_command})
+    columns[lake::table_name(table)] = columns_of(table);
+  return columns;
+}
 
 // Objects of a folder whose n-th change fails, before or after it happened.
 class FailingObjects final : public lake::Objects {
@@ -94,13 +86,19 @@ class RunnerTest : public testing::Test {
     lake_folder_ = join_path(folder_, "lake");
     open_lake();
     engine_ = *open_duckdb_engine({.memory_mib_max = 400, .threads = 2, .spill_folder = join_path(folder_, "spill")});
-    auto models = read_models(files_of_the_tree());
-    ASSERT_TRUE(models) << models.error().message;
-    auto graph = arrange(*engine_, *models, {"raw.deliverer_location", "raw.order_command"});
-    ASSERT_TRUE(graph) << graph.error().message;
-    graph_ = *std::move(graph);
+    graph_ = graph_of_the_tree();
   }
   void TearDown() override { ASSERT_TRUE(remove_with_content(system_files(), folder_)); }
+
+  Graph graph_of_the_tree() {
+    const auto models = read_models(files_of_the_tree());
+    EXPECT_TRUE(models) << models.error().message;
+    std::set<std::string> known;
+    for (const auto& [table, columns] : raw_columns()) known.insert(table);
+    auto graph = arrange(*engine_, *models, known);
+    EXPECT_TRUE(graph) << graph.error().message;
+    return graph.value_or(Graph{});
+  }
 
   void open_lake() {
     disk_ = *lake::open_local_objects({.folder = lake_folder_}, system_files());
@@ -140,9 +138,25 @@ class RunnerTest : public testing::Test {
     ASSERT_TRUE(catalog_->commit({.role = "test", .claim = claim, .what = "bronze", .add = {file}}));
   }
 
+  // A bronze file of one command. Its position is behind all others.
+  void said(OrderCommand command) {
+    command.received_at = command.at.value_or(clock_.now());
+    lake::CommandRows rows;
+    const Position position{.epoch = 1'790'000'000, .partition = 0, .offset = 1000 + ++bronze_files_};
+    rows.add(position, command);
+    const std::string content = *rows.to_parquet();
+    const lake::DataFile file{.key = "raw/internal/" + std::to_string(bronze_files_) + ".parquet",
+                              .table = "raw.order_command",
+                              .rows = 1,
+                              .crc32c = crc32c(as_bytes(content)),
+                              .from = position,
+                              .to = position.offset + 1};
+    ASSERT_TRUE(disk_->put(file.key, as_bytes(content), lake::IfThere::replace));
+    ASSERT_TRUE(catalog_->commit({.role = "test", .claim = *catalog_->claim("test"), .what = "bronze", .add = {file}}));
+  }
+
   Result<std::vector<ModelRun>> run_once(uint64_t rows_at_once_max = 1000) {
-    return run_models({*catalog_, *objects_, *copies_, *engine_}, graph_,
-                      {{"raw.deliverer_location", raw_columns}, {"raw.order_command", command_columns}},
+    return run_models({*catalog_, *objects_, *copies_, *engine_}, graph_, raw_columns(),
                       {.scratch = join_path(folder_, "scratch"), .rows_at_once_max = rows_at_once_max});
   }
   std::map<std::string, ModelRun> run(uint64_t rows_at_once_max = 1000) {
@@ -187,7 +201,7 @@ class RunnerTest : public testing::Test {
   std::unique_ptr<lake::Copies> copies_ = lake::no_copies();
   std::unique_ptr<Engine> engine_;
   Graph graph_;
-  int bronze_files_ = 0;
+  uint64_t bronze_files_ = 0;
 };
 
 constexpr const char* over_midnight =
@@ -256,12 +270,144 @@ TEST_F(RunnerTest, gold_follows_from_silver_and_its_tests_pass) {
                 "order_id, deliverer_key > 0, start_date_key, is_delivered, is_on_time, round(metres)", "1"),
             "o1 true 20260101 true - 222.0\no2 false 20260103 false - 0.0\n");
   EXPECT_EQ(ask("final.dim_date", "date_key, weekday, is_weekend", "1"),
-            "-1 - -\n20260101 4 false\n20260102 5 false\n20260103 6 true\n");
+            "-1 - -\n20260101 4 false\n20260102 5 false\n20260103 6 true\n20260104 7 true\n");
+  EXPECT_EQ(ask("final.dim_time", "count(*), min(time_key), max(time_key), max(hour), max(minute)", "1"),
+            "1441 -1 1439 23 59\n");
+  EXPECT_EQ(ask("final.dim_order", "order_id, order_key > 0, promised_us", "order_key"),
+            "- false -\no1 true -\no2 true -\n");
+  EXPECT_EQ(ask("final.fact_location", "location_key, time_key, order_key", "location_key"),
+            "1 1430 1\n2 1439 1\n4 10 1\n7 600 7\n");
   EXPECT_EQ(ask("final.work_by_hour", "SUM(locations), SUM(deliveries), round(SUM(kilometres), 3)", "1"),
             "4 1 0.222\n");
   EXPECT_EQ(
       ask("final.dim_deliverer", "deliverer_id, version, valid_from, is_current", "version, deliverer_id NULLS FIRST"),
       "- 1 - true\nd1 1 2026-01-01 true\n");
+}
+
+// The nameless way of d1, a fix each ten minutes from 10:00 on, and a day later once more.
+constexpr const char* nameless =
+    "(1, 'd1', NULL, NULL, '2026-01-01 10:00:00', 411500000, -86000000, NULL),"
+    "(2, 'd1', NULL, NULL, '2026-01-01 10:10:00', 411510000, -86000000, NULL),"
+    "(3, 'd1', NULL, NULL, '2026-01-01 10:20:00', 411520000, -86000000, NULL),"
+    "(4, 'd1', NULL, NULL, '2026-01-02 10:00:00', 411530000, -86000000, NULL),"
+    "(5, 'd1', NULL, NULL, '2026-02-01 10:00:00', 411530000, -86000000, NULL)";
+
+OrderCommand order_of(const std::string& order, OrderCommand::Kind kind, int64_t at_s) {
+  OrderCommand command;
+  command.kind = kind;
+  command.order = OrderId(order);
+  command.at = at_us(at_s * 1'000'000);
+  return command;
+}
+constexpr int64_t ten = 1'767'261'600;  // 2026-01-01 10:00:00
+
+TEST_F(RunnerTest, an_assignment_binds_the_nameless_locations_of_its_deliverer_and_makes_only_their_dates_again) {
+  bronze(nameless);
+  bronze("(9, 'd2', 'o9', 'start', '2025-01-01 10:00:00', 411500000, -86000000, NULL)");
+  run();
+  EXPECT_EQ(trips(), "2025-01-01 o9 1 0.0 0.0 false\n");
+  OrderCommand given = order_of("o1", OrderCommand::Kind::put, ten + 600);
+  given.deliverer = DelivererId("d1");
+  given.assignments = {{.deliverer = DelivererId("d1"), .from = *given.at, .to = at_us((ten + 1800) * 1'000'000)}};
+  said(given);
+  const auto again = run();
+  EXPECT_EQ(again.at("treated.location").made, Made::current);
+  EXPECT_EQ(again.at("treated.trip").dates, 2u);  // the one before has none, and the next
+  EXPECT_EQ(again.at("final.fact_location").dates, 1u);
+  EXPECT_EQ(trips(), "2025-01-01 o9 1 0.0 0.0 false\n2026-01-01 o1 2 111.0 600.0 false\n");
+  EXPECT_EQ(ask("final.fact_location", "location_key, order_id, order_key", "location_key"),
+            "1 - -1\n2 o1 1003\n3 o1 1003\n4 - -1\n5 - -1\n9 o9 9\n");
+
+  // Corrected, it has them no more.
+  given.assignments->clear();
+  said(given);
+  run();
+  EXPECT_EQ(trips(), "2025-01-01 o9 1 0.0 0.0 false\n");
+  for (const auto& [name, model] : run()) EXPECT_EQ(model.made, Made::current) << name;
+}
+
+TEST_F(RunnerTest, an_assignment_without_an_end_stands_for_a_week) {
+  bronze(nameless);
+  OrderCommand given = order_of("o1", OrderCommand::Kind::put, ten);
+  given.deliverer = DelivererId("d1");
+  said(given);
+  run();
+  EXPECT_EQ(ask("treated.assignment", "fix_date, order_id, to_us", "1"), "2026-01-01 o1 -\n2026-01-02 o1 -\n");
+  EXPECT_EQ(trips(), "2026-01-01 o1 4 334.0 86400.0 false\n");
+}
+
+TEST_F(RunnerTest,
+       of_several_orders_that_a_deliverer_had_a_location_has_the_key_of_the_last_one_and_all_have_the_trip) {
+  bronze(nameless);
+  for (const auto& [order, at] : {std::pair{"o1", ten + 60}, std::pair{"o2", ten}}) {
+    OrderCommand given = order_of(order, OrderCommand::Kind::put, at);
+    given.deliverer = DelivererId("d1");
+    said(given);
+  }
+  for (const auto& [name, model] : run()) EXPECT_EQ(model.made, Made::made) << name << ": " << model.why;
+  EXPECT_EQ(ask("final.fact_location", "location_key, order_id", "location_key"), "1 o2\n2 o1\n3 o1\n4 o1\n5 -\n");
+  EXPECT_EQ(trips(), "2026-01-01 o2 4 334.0 86400.0 false\n2026-01-01 o1 3 222.0 85800.0 false\n");
+}
+
+TEST_F(RunnerTest, a_promise_and_a_close_change_their_orders_delivery_and_no_other_date) {
+  bronze(over_midnight);
+  bronze("(5, 'd9', 'o9', 'start', '2025-01-01 10:00:00', 411500000, -86000000, NULL)");
+  run();
+  OrderCommand promised = order_of("o9", OrderCommand::Kind::put, 1'735'725'600);
+  promised.promised_at = at_us(1'735'725'600'000'000);  // 2025-01-01 10:00:00
+  said(promised);
+  said(order_of("o9", OrderCommand::Kind::close, 1'735'725'600 + 60));
+  const auto again = run();
+  EXPECT_EQ(again.at("final.fact_delivery").dates, 1u);
+  EXPECT_EQ(again.at("final.work_by_hour").dates, 1u);
+  EXPECT_EQ(ask("final.fact_delivery", "order_id, is_delivered, is_on_time, delivered_date_key, delivered_time_key",
+                "start_us"),
+            "o9 true false 20250101 601\no1 true - 20260102 10\n");
+  EXPECT_EQ(
+      ask("final.fact_delivery_state", "delivery_key, delivery_state_key, date_key, time_key, seconds", "from_us"),
+      "5 1 20250101 600 60.0\n5 4 20250101 601 -\n"
+      "1 1 20260101 1430 540.0\n1 2 20260101 1439 660.0\n1 3 20260102 10 -\n");
+}
+
+TEST_F(RunnerTest, a_delivery_that_is_closed_on_a_date_without_locations_is_work_of_that_date) {
+  bronze("(1, 'd1', 'o1', 'start', '2026-01-01 10:00:00', 411500000, -86000000, NULL)");
+  said(order_of("o1", OrderCommand::Kind::close, ten + 86'400));
+  run();
+  EXPECT_EQ(ask("final.work_by_hour", "work_date, date_key, time_key, locations, deliveries", "1"),
+            "2026-01-01 20260101 600 1 0\n2026-01-02 20260102 600 0 1\n");
+}
+
+TEST_F(RunnerTest, one_more_hour_makes_its_date_of_the_facts_and_no_other) {
+  for (int day = 1; day <= 9; ++day)
+    bronze("(" + std::to_string(day) + ", 'd', 'o" + std::to_string(day) + "', 'start', '2026-03-0" +
+           std::to_string(day) + " 10:00:00', 411000000, -86000000, NULL)");
+  run();
+  bronze("(20, 'd', 'o9', 'arrived', '2026-03-09 11:00:00', 411000000, -86000000, NULL)");
+  const auto again = run();
+  for (const char* model : {"treated.location", "treated.deliverer_hour", "treated.order_date", "final.fact_location"})
+    EXPECT_EQ(again.at(model).dates, 1u) << model;
+  // A trip's end may be on the next date, so the one before is looked at too.
+  for (const char* model : {"treated.trip", "final.fact_delivery", "final.fact_delivery_state", "final.work_by_hour"})
+    EXPECT_LE(again.at(model).dates, 3u) << model;
+}
+
+TEST_F(RunnerTest, a_table_that_was_made_whole_is_made_by_dates_and_its_old_file_goes) {
+  bronze(over_midnight);
+  run();
+  for (Model& model : graph_.models)
+    if (model.name == "final.work_by_hour") {
+      model.made_of = 1;
+      model.partition.clear();
+      model.reach.clear();
+      model.touches.clear();
+    }
+  run();
+  ASSERT_EQ(catalog_->now()->of_table("final.work_by_hour").size(), 1u);
+  const std::string whole = ask("final.work_by_hour", "hour_us, locations, deliveries", "1");
+  graph_ = graph_of_the_tree();
+  run();
+  EXPECT_EQ(catalog_->now()->of_table("final.work_by_hour").size(), 2u);
+  EXPECT_EQ(ask("final.work_by_hour", "hour_us, locations, deliveries", "1"), whole);
 }
 
 TEST_F(RunnerTest, whatever_step_it_is_killed_at_the_lake_is_whole_and_the_next_run_makes_it_good) {

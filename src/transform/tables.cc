@@ -1,9 +1,9 @@
 #include "transform/tables.h"
 
 #include <array>
-#include <map>
 #include <span>
 
+#include "lake/order_tables.h"
 #include "transform/source_table.h"
 
 namespace waybill::transform {
@@ -84,6 +84,27 @@ std::vector<Column> columns_of(lake::BronzeTable table) {
   for (const std::span<const RawColumn> some : {std::span<const RawColumn>(every_column), own_columns(table)})
     for (const RawColumn& column : some) columns.push_back({std::string(column.name), std::string(column.type)});
   return columns;
+}
+
+std::map<std::string, std::vector<Column>> order_columns() {
+  const auto type_of = [](lake::ColumnType type) -> std::string {
+    switch (type) {
+      case lake::ColumnType::int32: return "INTEGER";
+      case lake::ColumnType::int64: return "BIGINT";
+      case lake::ColumnType::date: return "DATE";
+      case lake::ColumnType::boolean: return "BOOLEAN";
+      case lake::ColumnType::real: return "DOUBLE";
+      case lake::ColumnType::text: return "VARCHAR";
+      case lake::ColumnType::bytes:
+      case lake::ColumnType::hash: return "BLOB";
+    }
+    return "";
+  };
+  std::map<std::string, std::vector<Column>> tables;
+  for (const lake::OrderTable& table : lake::order_tables())
+    for (const lake::ColumnSpec& column : table.columns)
+      tables[table.name].push_back({.name = std::string(column.name), .type = type_of(column.type)});
+  return tables;
 }
 
 std::vector<NamedTable> tables_of(const lake::Snapshot& snapshot) {
