@@ -22,6 +22,11 @@ struct Hash128 {
     high += other.high + (low < other.low ? 1 : 0);
     return *this;
   }
+  Hash128& operator-=(const Hash128& other) {
+    high -= other.high + (low < other.low ? 1 : 0);
+    low -= other.low;
+    return *this;
+  }
 };
 
 uint32_t crc32c(Bytes bytes, uint32_t before = 0);

@@ -38,6 +38,7 @@ class Taker {
   uint64_t fixed64();
   double number();
 
+  size_t left() const { return static_cast<size_t>(end_ - at_); }
   bool ok() const { return ok_; }
   bool done() const { return ok_ && at_ == end_; }  // everything read, nothing left
   void refuse() {

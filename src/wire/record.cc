@@ -7,7 +7,15 @@
 namespace waybill::wire {
 namespace {
 
-enum class Type : uint8_t { location = 1, order_command = 2, quarantined = 3, grant = 4, hook = 5 };
+enum class Type : uint8_t {
+  location = 1,
+  order_command = 2,
+  quarantined = 3,
+  grant = 4,
+  hook = 5,
+  erasure = 6,
+  remains = 7
+};
 
 namespace location_flag {
 constexpr uint64_t order = 1 << 0, order_integer = 1 << 1, deliverer = 1 << 2, deliverer_integer = 1 << 3;
@@ -36,6 +44,10 @@ constexpr uint64_t removed = 1 << 0, note = 1 << 1;
 constexpr unsigned events_shift = 2;
 constexpr uint64_t all = EventKinds::all_bits << events_shift | removed | note;
 }  // namespace hook_flag
+
+namespace remains_flag {
+constexpr uint64_t carry = 1 << 0, rest = 1 << 1, all = 3;
+}
 
 namespace assignment_flag {
 constexpr uint8_t integer = 1, has_end = 2, all = 3;
@@ -284,6 +296,67 @@ Hook take_hook(Taker& from) {
   return hook;
 }
 
+void put_hash(std::string& into, const Hash128& hash) {
+  put_fixed64(into, hash.high);
+  put_fixed64(into, hash.low);
+}
+Hash128 take_hash(Taker& from) {
+  Hash128 hash;
+  hash.high = from.fixed64();
+  hash.low = from.fixed64();
+  return hash;
+}
+
+void encode(const Erasure& erasure, std::string& into) {
+  into.push_back(static_cast<char>(Type::erasure));
+  into.push_back(static_cast<char>(erasure.kind));
+  put_hash(into, erasure.name);
+  put_time(into, erasure.at);
+  put_text(into, erasure.by);
+}
+
+Erasure take_erasure(Taker& from) {
+  Erasure erasure;
+  const uint8_t kind = from.byte();
+  if (kind > static_cast<uint8_t>(Erasure::Kind::order)) from.refuse();
+  erasure.kind = from.ok() ? static_cast<Erasure::Kind>(kind) : Erasure::Kind::deliverer;
+  erasure.name = take_hash(from);
+  erasure.at = take_time(from);
+  erasure.by = from.text();
+  return erasure;
+}
+
+void encode(const Remains& remains, std::string& into) {
+  using namespace remains_flag;
+  into.push_back(static_cast<char>(Type::remains));
+  put_varint(into, flag_if(remains.carry != EventId{}, carry) | flag_if(!remains.rest.empty(), rest));
+  if (remains.carry != EventId{}) put_hash(into, remains.carry);
+  if (!remains.rest.empty()) put_text(into, remains.rest);
+}
+
+// What is left is a record that can be without a name.
+bool can_be_left(std::string_view record) {
+  if (record.empty()) return false;
+  const auto type = static_cast<Type>(record.front());
+  return (type == Type::order_command || type == Type::grant) && decode_record(as_bytes(record));
+}
+
+Remains take_remains(Taker& from) {
+  using namespace remains_flag;
+  Remains remains;
+  const uint64_t flags = from.varint();
+  if ((flags & ~all) != 0) from.refuse();
+  if (flags & carry) {
+    remains.carry = take_hash(from);
+    if (remains.carry == EventId{}) from.refuse();
+  }
+  if (flags & rest) {
+    remains.rest = from.text();
+    if (!can_be_left(remains.rest)) from.refuse();
+  }
+  return remains;
+}
+
 EventId hash_of(std::string_view kind, std::string_view first, std::string_view second = {}) {
   std::string bytes;
   for (const std::string_view text : {kind, first, second}) {
@@ -335,6 +408,8 @@ void encode_record(const Record& record, std::string& into) {
   if (const auto* command = std::get_if<OrderCommand>(&record)) return encode(*command, into);
   if (const auto* grant = std::get_if<Grant>(&record)) return encode(*grant, into);
   if (const auto* hook = std::get_if<Hook>(&record)) return encode(*hook, into);
+  if (const auto* erasure = std::get_if<Erasure>(&record)) return encode(*erasure, into);
+  if (const auto* remains = std::get_if<Remains>(&record)) return encode(*remains, into);
   encode(std::get<Quarantined>(record), into);
 }
 
@@ -353,6 +428,8 @@ Result<void> decode_record(Bytes bytes, Record& into) {
     case Type::quarantined: into = take_quarantined(from); break;
     case Type::grant: into = take_grant(from); break;
     case Type::hook: into = take_hook(from); break;
+    case Type::erasure: into = take_erasure(from); break;
+    case Type::remains: into = take_remains(from); break;
     default: return fail(Code::corrupt, "decode_record: type " + std::to_string(type) + " is not known");
   }
   if (!from.done())
@@ -365,6 +442,11 @@ Time received_at_of(const Record& record) {
   if (const auto* hook = std::get_if<Hook>(&record)) return hook->at;
   if (const auto* command = std::get_if<OrderCommand>(&record)) return command->received_at;
   if (const auto* quarantined = std::get_if<Quarantined>(&record)) return quarantined->received_at;
+  if (const auto* erasure = std::get_if<Erasure>(&record)) return erasure->at;
+  if (const auto* remains = std::get_if<Remains>(&record)) {
+    const auto rest = decode_record(as_bytes(remains->rest));
+    return rest ? received_at_of(*rest) : Time{};
+  }
   return std::get<Location>(record).received_at;
 }
 
@@ -376,6 +458,12 @@ EventId event_id_of(const Record& record) {
   }
   if (std::holds_alternative<Grant>(record)) return hash_of("grant", encoded(record));
   if (std::holds_alternative<Hook>(record)) return hash_of("hook", encoded(record));
+  if (std::holds_alternative<Erasure>(record)) return hash_of("erasure", encoded(record));
+  if (const auto* remains = std::get_if<Remains>(&record)) {
+    EventId id = remains->carry;
+    if (const auto rest = decode_record(as_bytes(remains->rest))) id += event_id_of(*rest);
+    return id;
+  }
   return hash_of("quarantined", encoded(record));
 }
 

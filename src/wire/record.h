@@ -10,6 +10,7 @@
 
 #include "base/files.h"
 #include "domain/access.h"
+#include "domain/erasure.h"
 #include "domain/hook.h"
 #include "domain/order.h"
 
@@ -26,14 +27,23 @@ struct Quarantined {
   bool operator==(const Quarantined&) const = default;
 };
 
-using Record = std::variant<Location, OrderCommand, Quarantined, Grant, Hook>;
+// What stands where a record was erased. `carry` is what the books need beside the identity of the rest, so that the sum of a
+// range's identities stays what it was.
+struct Remains {
+  EventId carry;
+  std::string rest;  // encoded: the record without the name that was erased; empty where nothing is left
+
+  bool operator==(const Remains&) const = default;
+};
+
+using Record = std::variant<Location, OrderCommand, Quarantined, Grant, Hook, Erasure, Remains>;
 
 void encode_record(const Record& record, std::string& into);  // appends
 void encode_record(const Location& location, std::string& into);
 Result<Record> decode_record(Bytes bytes);
 Result<void> decode_record(Bytes bytes, Record& into);  // after a failure `into` holds nothing of use
 
-// When it came to us, by our clock.
+// When it came to us, by our clock; of remains without a rest nobody knows it any more, and it is 1970.
 Time received_at_of(const Record& record);
 
 // The identity that the ledgers sum.

@@ -11,6 +11,32 @@
 namespace waybill::wire {
 namespace {
 
+Erasure sample_erasure(Random& random) {
+  return {.kind = random.chance(0.5) ? Erasure::Kind::deliverer : Erasure::Kind::order,
+          .name = {.high = random.next(), .low = random.next()},
+          .at = sample_time(random),
+          .by = sample_text(random, 40)};
+}
+
+Remains sample_remains(Random& random) {
+  Remains remains;
+  if (random.chance(0.5)) remains.carry = {.high = random.next(), .low = random.next()};
+  if (random.chance(0.5)) encode_record(Record(sample_command(random)), remains.rest);
+  return remains;
+}
+
+Record sample_record(Random& random) {
+  switch (random.below(10)) {
+    case 4: return sample_erasure(random);
+    case 5: return sample_remains(random);
+    case 0: return sample_command(random);
+    case 1: return sample_quarantined(random);
+    case 2: return sample_grant(random);
+    case 3: return sample_hook(random);
+    default: return sample_location(random);
+  }
+}
+
 std::string encoded(const Record& record) {
   std::string bytes;
   encode_record(record, bytes);

@@ -130,14 +130,4 @@ inline Hook sample_hook(Random& random) {
           .note = random.chance(0.5) ? sample_text(random, 80) : ""};
 }
 
-inline Record sample_record(Random& random) {
-  switch (random.below(8)) {
-    case 0: return sample_command(random);
-    case 1: return sample_quarantined(random);
-    case 2: return sample_grant(random);
-    case 3: return sample_hook(random);
-    default: return sample_location(random);
-  }
-}
-
 }  // namespace waybill::wire
