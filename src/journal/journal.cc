@@ -11,6 +11,7 @@
 #include "journal/frame.h"
 #include "journal/preparer.h"
 #include "journal/recover.h"
+#include "journal/rewrite.h"
 #include "journal/shelf.h"
 
 namespace waybill::journal {
@@ -178,6 +179,44 @@ class FolderJournal final : public Journal {
     return {};
   }
 
+  Result<uint64_t> roll() override {
+    std::unique_lock lock(mutex_);
+    while (true) {
+      if (failed_) return failure();
+      if (leading_) {
+        committed_.wait(lock);
+      } else if (durable_end_ < appended_end_) {
+        lead(lock);
+      } else if (shelf_.last()->first() == appended_end_) {
+        return appended_end_;
+      } else if (preparer_->ready() > 0) {
+        return begin_next(lock);
+      } else {
+        lock.unlock();
+        const bool made = preparer_->wait_for(1, segment_wait_max);
+        lock.lock();
+        if (!made && preparer_->ready() == 0)
+          return fail(Code::overloaded, "roll: the next segment is still being made");
+      }
+    }
+  }
+
+  Result<void> rewrite(uint64_t segment, std::span<const Replacement> replacements) override {
+    std::lock_guard lock(trim_mutex_);
+    const auto before = shelf_.closed(segment);
+    if (!before)
+      return fail(Code::not_found,
+                  "rewrite: there is no segment " + segment_name(segment) + " that is written no more");
+    if (!replacements.empty()) {
+      TRY_LET(const Rewritten after,
+              write_rewritten(files_, options_.folder, before->segment, before->end, replacements));
+      TRY(shelf_.replace(after.segment, after.path));
+      disk_use_.add(after.segment.bytes);
+      disk_use_.subtract(before->segment.bytes);
+    }
+    return files_.sync_folder(options_.folder);
+  }
+
   const Epochs& epochs() const override { return epochs_; }
   uint32_t partition() const override { return partition_; }
   uint64_t begin() const override { return shelf_.begin(); }
@@ -339,6 +378,27 @@ class FolderJournal final : public Journal {
     numbers_.bytes.add(bytes);
     numbers_.group_records.observe(static_cast<double>(records));
     lock.lock();
+  }
+
+  // Nothing waits and nobody leads.
+  Result<uint64_t> begin_next(std::unique_lock<std::mutex>& lock) {
+    leading_ = true;
+    plan_ = std::make_shared<Writing>();
+    plan_->segment = preparer_->take();
+    plan_place_ = segment_header_bytes;
+    const auto next = plan_;  // appends go on meanwhile
+    const uint64_t end = appended_end_;
+    lock.unlock();
+    const Result<void> begun = roll_to({.writing = next, .first = end});
+    lock.lock();
+    leading_ = false;
+    committed_.notify_all();
+    if (begun) return end;
+    failed_ = true;
+    failed_because_ = begun.error().message;
+    log::error("the journal failed: nothing is accepted any more", {{"why", failed_because_}});
+    durable_.notify_all();
+    return failure();
   }
 
   // Only the leader comes here.

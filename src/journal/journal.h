@@ -14,6 +14,7 @@
 #include <chrono>
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <stop_token>
 #include <string>
 #include <vector>
@@ -56,6 +57,12 @@ struct JournalOptions {
   bool sync = true;  // false loses on a crash: for comparison in benchmarks only
 };
 
+// A record that stands at an offset instead of the one that was written there.
+struct Replacement {
+  uint64_t offset = 0;
+  std::string record;
+};
+
 // [first, first + count) of what append() took.
 struct Appended {
   uint64_t first = 0;
@@ -96,6 +103,14 @@ class Journal {
 
   // Removes the segments that hold only offsets below `offset`. The one being written stays.
   virtual Result<void> trim(uint64_t offset) = 0;
+
+  // Everything below the offset that it gives, durable then, is in segments that nobody writes to any more. overloaded: there is
+  // no segment to go on with yet.
+  virtual Result<uint64_t> roll() = 0;
+  // In the segment that begins with this offset, which nobody writes to any more, these records stand from now on, in ascending
+  // offsets: all of them or none, and durably when it has returned. Without any it makes durable what an earlier call that
+  // failed may have done. Reads that run beside it give the one or the other. not_found: it was trimmed.
+  virtual Result<void> rewrite(uint64_t segment, std::span<const Replacement> replacements) = 0;
 
   virtual const Epochs& epochs() const = 0;
   virtual uint32_t partition() const = 0;

@@ -30,7 +30,12 @@ class FolderReader final : public JournalReader {
   uint32_t partition() const override { return partition_; }
   uint64_t begin() const override { return shelf_.begin(); }
   uint64_t end() const override { return tail_.offset; }
+  // A segment may have been replaced by its writer since we looked at it: what looks like damage then is another file.
   Result<ReadResult> read(uint64_t offset, size_t bytes_max) override {
+    Result<ReadResult> read = shelf_.read(offset, tail_.offset, bytes_max);
+    if (read || read.error().code != Code::corrupt) return read;
+    TRY_LET(const bool others, look_for_replaced());
+    if (!others) return read;
     return shelf_.read(offset, tail_.offset, bytes_max);
   }
 
@@ -50,6 +55,17 @@ class FolderReader final : public JournalReader {
     }
     while (shelf_.size() > 1 && shelf_.begin() < firsts.front()) shelf_.drop_oldest();
     return {};
+  }
+
+  Result<bool> look_for_replaced() {
+    bool any = false;
+    for (const Segment& known : shelf_.all()) {
+      const auto now = read_segment(files_, folder_, known.first());
+      if (!now || now->header.salt == known.header.salt) continue;
+      TRY(shelf_.replace(*now, std::nullopt));
+      any = true;
+    }
+    return any;
   }
 
   // Beside a writer a frame may be seen half. What looks like damage is looked at again: had it only been on its way when

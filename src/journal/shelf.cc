@@ -28,6 +28,20 @@ void Shelf::drop_oldest() {
   std::erase_if(open_, [&](const auto& one) { return one.first == first; });
 }
 
+Result<void> Shelf::replace(const Segment& segment, const std::optional<std::string>& renamed_from) {
+  std::lock_guard lock(mutex_);
+  const uint64_t first = segment.first();
+  const auto found = std::ranges::find(standing_, first, [](const Standing& one) { return one.segment.first(); });
+  if (found == standing_.end())
+    return fail(Code::not_found, folder_ + ": there is no segment " + segment_name(first) + " any more");
+  if (renamed_from) TRY(files_.rename(*renamed_from, join_path(folder_, segment_name(first))));
+  *found = {.segment = segment, .marks = {}};
+  std::erase_if(open_, [&](const auto& one) { return one.first == first; });
+  for (Remembered& one : remembered_)
+    if (one.segment == first) one = {};
+  return {};
+}
+
 bool Shelf::empty() const {
   std::lock_guard lock(mutex_);
   return standing_.empty();
@@ -36,6 +50,20 @@ bool Shelf::empty() const {
 size_t Shelf::size() const {
   std::lock_guard lock(mutex_);
   return standing_.size();
+}
+
+std::vector<Segment> Shelf::all() const {
+  std::lock_guard lock(mutex_);
+  std::vector<Segment> segments;
+  for (const Standing& one : standing_) segments.push_back(one.segment);
+  return segments;
+}
+
+std::optional<Shelf::Closed> Shelf::closed(uint64_t first) const {
+  std::lock_guard lock(mutex_);
+  const auto found = std::ranges::find(standing_, first, [](const Standing& one) { return one.segment.first(); });
+  if (found == standing_.end() || std::next(found) == standing_.end()) return std::nullopt;
+  return Closed{.segment = found->segment, .end = std::next(found)->segment.first()};
 }
 
 std::vector<SegmentStatus> Shelf::status() const {
@@ -167,7 +195,8 @@ void Shelf::learn(const Spot& spot, const Mark& mark) {
   std::lock_guard lock(mutex_);
   const auto found =
       std::ranges::find(standing_, spot.segment.first(), [](const Standing& one) { return one.segment.first(); });
-  if (found == standing_.end()) return;  // trimmed meanwhile
+  if (found == standing_.end() || found->segment.header.salt != spot.segment.header.salt)
+    return;  // trimmed or replaced meanwhile
   auto& marks = found->marks;
   const auto behind = std::ranges::upper_bound(marks, mark.place, {}, &Mark::place);
   const uint64_t before = behind == marks.begin() ? 0 : std::prev(behind)->place;
@@ -177,6 +206,9 @@ void Shelf::learn(const Spot& spot, const Mark& mark) {
 
 void Shelf::remember(uint64_t offset, const Spot& spot, const Mark& at) {
   std::lock_guard lock(mutex_);
+  const auto found =
+      std::ranges::find(standing_, spot.segment.first(), [](const Standing& one) { return one.segment.first(); });
+  if (found == standing_.end() || found->segment.header.salt != spot.segment.header.salt) return;
   const Remembered remembered{.offset = offset, .segment = spot.segment.first(), .at = at};
   for (Remembered& one : remembered_) {
     // The same reader, a step further: it asked from where it now stands.

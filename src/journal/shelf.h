@@ -29,9 +29,19 @@ class Shelf {
   void add(const Segment& segment);  // behind the others
   void mark(const Mark& mark);  // a frame of the last one
   void drop_oldest();
+  // The file of `segment` is another one from now on. With a name: once that was renamed to the segment's, which happens in the
+  // same moment for everybody who reads. not_found: it is not here any more.
+  Result<void> replace(const Segment& segment, const std::optional<std::string>& renamed_from);
 
   bool empty() const;
   size_t size() const;
+  std::vector<Segment> all() const;
+  // One that is not the last, with the offset behind its last record.
+  struct Closed {
+    Segment segment;
+    uint64_t end = 0;
+  };
+  std::optional<Closed> closed(uint64_t first) const;
   std::vector<SegmentStatus> status() const;
   uint64_t begin() const;  // 0 where there is none
   std::optional<Segment> last() const;
