@@ -55,8 +55,8 @@ Result<Recount> recount_rows(const View& view) {
   const auto each = [&](Table table, const auto& add) -> Result<void> {
     const auto rows = view.cursor(table, {});
     for (rows->seek({}); rows->valid(); rows->next()) {
-      // What was said of a credential or a webhook stays longer than the books tell it apart.
-      const bool stays = table == Table::grant || table == Table::hook;
+      // What was said of a credential, a webhook or an erasure stays longer than the books tell it apart.
+      const bool stays = table == Table::grant || table == Table::hook || table == Table::erasure;
       const bool told_apart = !stays || be64_of(rows->key().substr(rows->key().size() - 8)) >= view.purged();
       if (told_apart) TRY(add(rows->value()));
     }
@@ -67,7 +67,7 @@ Result<Recount> recount_rows(const View& view) {
     recount.locations_and_commands.add(event_id_of(kept.location));
     return {};
   }));
-  for (const Table table : {Table::command, Table::grant, Table::hook})
+  for (const Table table : {Table::command, Table::grant, Table::hook, Table::erasure})
     TRY(each(table, [&](std::string_view row) -> Result<void> {
       TRY_LET(const wire::Record record, wire::decode_record(as_bytes(row)));
       recount.locations_and_commands.add(wire::event_id_of(record));

@@ -8,8 +8,10 @@
 
 namespace waybill::store {
 
-Intake::Intake(Tables& tables, const Meta& meta, const Ledger& ledger, std::span<const HookRow> hooks)
+Intake::Intake(Tables& tables, const Meta& meta, const Ledger& ledger, std::span<const HookRow> hooks,
+               wire::ErasedNames* erased)
     : tables_(tables),
+      erased_(erased),
       batch_(tables.batch()),
       ledger_(ledger),
       committed_(ledger),
@@ -140,7 +142,6 @@ void Intake::forget() {
 }
 
 Result<void> Intake::take(const Entry& entry) {
-  if (entry.record) note_received(wire::received_at_of(*entry.record));
   if (!entry.record) {
     quarantine(entry.offset, wire::event_id_of_bytes(as_bytes(entry.undecoded)),
                {.source = "journal",
@@ -148,6 +149,13 @@ Result<void> Intake::take(const Entry& entry) {
                 .reason = "the record cannot be decoded",
                 .raw = entry.undecoded,
                 .received_at = {}});
+    return {};
+  }
+  if (const auto* remains = std::get_if<wire::Remains>(&*entry.record)) return take_remains(entry.offset, *remains);
+  if (erased_ && erased_->any() && erased_->names_one(*entry.record)) return take_without_names(entry);
+  note_received(wire::received_at_of(*entry.record));
+  if (const auto* erasure = std::get_if<Erasure>(&*entry.record)) {
+    take_erasure(entry.offset, *erasure);
     return {};
   }
   if (const auto* location = std::get_if<Location>(&*entry.record)) {

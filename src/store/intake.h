@@ -16,20 +16,27 @@
 #include "store/row_cache.h"
 #include "store/rows.h"
 #include "store/tables.h"
+#include "wire/erased_names.h"
 
 namespace waybill::store {
 
 inline constexpr size_t row_cache_bytes_max = 24 << 20;
 
+// By span of the books, what is to be added by outcome; of what moves away, less than nothing.
+using Rebooked = std::map<uint64_t, std::array<Sum, outcome_count>>;
+
 class Intake {
  public:
-  // `ledger`: the last one stored; `hooks`: those that are.
-  Intake(Tables& tables, const Meta& meta, const Ledger& ledger, std::span<const HookRow> hooks);
+  // `ledger`: the last one stored; `hooks`: those that are; `erased`: who is, null where nobody is to be told apart.
+  Intake(Tables& tables, const Meta& meta, const Ledger& ledger, std::span<const HookRow> hooks,
+         wire::ErasedNames* erased);
 
   Result<void> put(Position journal, std::span<const Entry> entries, std::vector<Event>* told = nullptr);
   // Moves the boundary and the books of what lies below it, in one batch.
   Result<void> purge(uint64_t below);
   Result<bool> drop_outbox(uint64_t below);
+  // Another's batch with the books of what it takes away; all rows are read again then.
+  Result<void> write_swept(Batch& batch, const Rebooked& rebooked);
   // The rows of these ids were removed or written by another: they are read again.
   void forget_order(std::string_view id) { orders_.erase(id); }
   void forget_deliverer(std::string_view id) { deliverers_.erase(id); }
@@ -73,6 +80,9 @@ class Intake {
   Result<void> take_command(uint64_t offset, const OrderCommand& command);
   void take_grant(uint64_t offset, const Grant& grant);
   void take_hook(uint64_t offset, const Hook& hook);
+  void take_erasure(uint64_t offset, const Erasure& erasure);
+  Result<void> take_remains(uint64_t offset, const wire::Remains& remains);
+  Result<void> take_without_names(const Entry& entry);  // of one that names somebody who was erased
   void keep_for_hooks(size_t from);  // what the record at hand told, from there on
   void quarantine(uint64_t offset, const EventId& id, const wire::Quarantined& what);
   void quarantine_record(const Entry& entry, std::string_view reason, Time received_at);
@@ -112,6 +122,7 @@ class Intake {
   void forget();  // after a failure: what is stored decides again
 
   Tables& tables_;
+  wire::ErasedNames* const erased_;
   std::unique_ptr<Batch> batch_;
   Orders orders_;
   Deliverers deliverers_;

@@ -158,6 +158,13 @@ std::string hook_key(std::string_view id, uint64_t offset) {
   return key;
 }
 
+std::string erasure_key(const Erasure& erasure, uint64_t offset) {
+  std::string key(1, static_cast<char>(erasure.kind));
+  append_id(key, erasure.name);
+  append_be64(key, offset);
+  return key;
+}
+
 std::string outbox_key(const EventPlace& place) {
   std::string key;
   append_be64(key, place.offset);

@@ -10,6 +10,7 @@
 #include <string_view>
 
 #include "domain/access.h"
+#include "domain/erasure.h"
 #include "domain/location.h"
 #include "store/questions.h"
 
@@ -57,6 +58,7 @@ std::string client_id_key(std::string_view client_id, const EventId& id);
 std::string grant_prefix(Grant::Kind kind, std::string_view id);
 std::string grant_key(Grant::Kind kind, std::string_view id, uint64_t offset);
 std::string hook_key(std::string_view id, uint64_t offset);
+std::string erasure_key(const Erasure& erasure, uint64_t offset);
 std::string outbox_key(const EventPlace& place);
 EventPlace event_place_of(std::string_view outbox_key);
 std::string number_key(uint64_t number);  // of quarantine and ledger

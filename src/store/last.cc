@@ -116,14 +116,22 @@ Result<Candidate> search_newest(const View& view, std::string_view deliverer) {
 }  // namespace
 
 Result<bool> renew(const View& view, OrderRow& row) {
-  if (!is_gone(view, row.named)) return false;
+  return renew(view, row, [&](const NewestRow& copy) { return is_gone(view, copy); });
+}
+
+Result<bool> renew(const View& view, DelivererRow& row) {
+  return renew(view, row, [&](const NewestRow& copy) { return is_gone(view, copy); });
+}
+
+Result<bool> renew(const View& view, OrderRow& row, const IsGone& is_gone) {
+  if (!is_gone(row.named)) return false;
   TRY_LET(Candidate found, search_named(view, row.order.id.text));
   row.named = std::move(found).value_or(NewestRow{});
   return true;
 }
 
-Result<bool> renew(const View& view, DelivererRow& row) {
-  const bool newest = is_gone(view, row.newest), loose = is_gone(view, row.loose);
+Result<bool> renew(const View& view, DelivererRow& row, const IsGone& is_gone) {
+  const bool newest = is_gone(row.newest), loose = is_gone(row.loose);
   if (newest) {
     TRY_LET(Candidate found, search_newest(view, row.id.text));
     row.newest = std::move(found).value_or(NewestRow{});

@@ -16,8 +16,9 @@ enum class Outcome : uint8_t {
   repeat,
   quarantined,
   purged,  // was one of the others, and was let go
+  erased,  // was one of the others, and was taken out for good
 };
-inline constexpr size_t outcome_count = 4;
+inline constexpr size_t outcome_count = 5;
 std::string_view to_string(Outcome outcome);
 
 struct Sum {
@@ -31,6 +32,11 @@ struct Sum {
   Sum& operator+=(const Sum& other) {
     count += other.count;
     ids += other.ids;
+    return *this;
+  }
+  Sum& operator-=(const Sum& other) {
+    count -= other.count;
+    ids -= other.ids;
     return *this;
   }
   bool operator==(const Sum&) const = default;

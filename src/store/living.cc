@@ -92,7 +92,8 @@ uint64_t last_position_of(Table table, std::string_view key, std::string_view va
     case Table::ledger:
     case Table::grant:
     case Table::hook:
-    case Table::outbox: return never_goes;
+    case Table::outbox:
+    case Table::erasure: return never_goes;
   }
   return never_goes;
 }

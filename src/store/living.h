@@ -36,6 +36,7 @@ class LivingTables final : public Tables {
   Result<void> write(Batch& batch) override { return below_->write(batch); }
   Result<void> flush() override { return below_->flush(); }
   Result<bool> remove_purged(uint64_t below) override { return below_->remove_purged(below); }
+  Result<void> rewrite_all() override { return below_->rewrite_all(); }
 
  private:
   std::unique_ptr<Tables> below_;

@@ -139,6 +139,8 @@ class MemoryTables final : public Tables {
     return false;
   }
 
+  Result<void> rewrite_all() override { return {}; }
+
  private:
   MemoryDisk disk_;
 };
@@ -165,8 +167,8 @@ void MemoryDisk::set_format(uint64_t format) {
 
 Result<std::unique_ptr<Store>> open_memory_store() { return open_memory_store(MemoryDisk()); }
 
-Result<std::unique_ptr<Store>> open_memory_store(const MemoryDisk& disk) {
-  return open_table_store(std::make_unique<MemoryTables>(disk));
+Result<std::unique_ptr<Store>> open_memory_store(const MemoryDisk& disk, std::shared_ptr<wire::ErasedNames> erased) {
+  return open_table_store(std::make_unique<MemoryTables>(disk), std::move(erased));
 }
 
 }  // namespace waybill::store

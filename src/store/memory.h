@@ -7,6 +7,7 @@
 #include <memory>
 
 #include "store/store.h"
+#include "wire/erased_names.h"
 
 namespace waybill::store {
 
@@ -30,6 +31,7 @@ class MemoryDisk {
 };
 
 Result<std::unique_ptr<Store>> open_memory_store();
-Result<std::unique_ptr<Store>> open_memory_store(const MemoryDisk& disk);
+Result<std::unique_ptr<Store>> open_memory_store(const MemoryDisk& disk,
+                                                 std::shared_ptr<wire::ErasedNames> erased = nullptr);
 
 }  // namespace waybill::store

@@ -7,7 +7,7 @@ namespace {
 
 class MemoryGround final : public Ground {
  public:
-  Result<std::unique_ptr<Store>> open() override { return open_memory_store(disk_); }
+  Result<std::unique_ptr<Store>> open() override { return open_memory_store(disk_, nobody_erased()); }
   void crash(std::unique_ptr<Store> store) override {
     store.reset();
     disk_.crash();

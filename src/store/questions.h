@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "domain/erasure.h"
 #include "domain/geo.h"
 #include "domain/hook.h"
 #include "domain/order.h"
@@ -125,6 +126,19 @@ struct HookRow {
   uint64_t since = 0;  // the journal record that made it: it is told what comes behind
   Hook hook;
 };
+
+struct ErasureRow {
+  uint64_t offset = 0;  // of its journal record
+  Erasure erasure;
+};
+
+// What one step of an erasure did.
+struct Swept {
+  uint64_t locations = 0;  // rows that went
+  uint64_t others = 0;  // rows of anything else that went or lost the name
+  bool more = true;
+};
+inline constexpr size_t sweep_rows_max = 5000;  // rows looked at by one step
 
 struct OutboxRow {
   EventPlace place;

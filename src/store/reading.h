@@ -5,6 +5,8 @@
 // Limits:  last_scan_max, track_scan_max, orders_scan_max, deliverer_orders_max.
 #pragma once
 
+#include <functional>
+
 #include "store/rows.h"
 #include "store/tables.h"
 
@@ -27,6 +29,7 @@ std::string_view grant_prefix_of(std::string_view key);
 Result<std::optional<Access>> read_access(const View& view, Grant::Kind kind, std::string_view id);
 Result<AccessPage> read_accesses(const View& view, const AccessQuery& query);
 Result<std::vector<HookRow>> read_hooks(const View& view);
+Result<std::vector<ErasureRow>> read_erasures(const View& view);
 Result<std::vector<OutboxRow>> read_outbox(const View& view, EventPlace from, size_t limit);
 Result<std::vector<Ledger>> read_ledgers(const View& view);
 Result<Recount> recount_rows(const View& view);
@@ -38,6 +41,10 @@ Result<std::optional<Kept>> last_of(const View& view, OrderRow& row);
 // The copies of locations in a row that were let go make room for the newest that are left. Whether any did.
 Result<bool> renew(const View& view, OrderRow& row);
 Result<bool> renew(const View& view, DelivererRow& row);
+// The same of the copies that the function says are gone.
+using IsGone = std::function<bool(const NewestRow& copy)>;
+Result<bool> renew(const View& view, OrderRow& row, const IsGone& is_gone);
+Result<bool> renew(const View& view, DelivererRow& row, const IsGone& is_gone);
 
 // Rows looked at for the newest location of those that are left, or without an order in a period that is over; beyond it the
 // search ends with what it has. The index by hour lets it skip every hour without one, so that only a deliverer who names orders at more than

@@ -344,7 +344,9 @@ std::string encode_ledger(const Ledger& ledger) {
   std::string bytes;
   put_varint(bytes, ledger.from);
   put_varint(bytes, ledger.to);
-  for (const Sum& sum : ledger.by_outcome) put_sum(bytes, sum);
+  for (const Outcome outcome : {Outcome::stored, Outcome::repeat, Outcome::quarantined, Outcome::purged})
+    put_sum(bytes, ledger.of(outcome));
+  if (ledger.of(Outcome::erased) != Sum{}) put_sum(bytes, ledger.of(Outcome::erased));
   if (ledger.newest) put_time(bytes, *ledger.newest);
   return bytes;
 }
@@ -360,6 +362,7 @@ Result<Ledger> decode_ledger(std::string_view bytes) {
   };
   for (const Outcome outcome : {Outcome::stored, Outcome::repeat, Outcome::quarantined}) take_sum(outcome);
   if (!from.done()) take_sum(Outcome::purged);  // format 1 ends before
+  if (from.left() > sizeof(uint64_t)) take_sum(Outcome::erased);
   if (!from.done()) ledger.newest = take_time(from);
   if (!from.done() || ledger.to <= ledger.from) return not_a_row("a ledger");
   return ledger;

@@ -8,6 +8,7 @@ std::string_view to_string(Outcome outcome) {
     case Outcome::repeat: return "repeat";
     case Outcome::quarantined: return "quarantined";
     case Outcome::purged: return "purged";
+    case Outcome::erased: return "erased";
   }
   return "";
 }

@@ -5,11 +5,12 @@
 //            itself. Of locations with the same identity the one with the lowest position stays, the others are repeats.
 // Retention: positions below the purged watermark were let go: no read shows them, their ledgers say only that they were.
 // Threads:   put() from one thread, flush() and purge() from one thread (it may be another, at the same time as put()); all
-//            other methods from any thread.
+//            other methods from any thread. erase() as flush() and purge().
 // Failure:   put() takes all of its entries, the watermark and the ledger, or nothing; after unavailable or overloaded put
 //            the same again. corrupt: what is stored is not what was written, or it has to be opened anew; stop.
 // Durability: what put() wrote is visible at once and durable after flush(); a crash between falls back to the durable
 //            watermark, and the caller puts again from there.
+// Erased:    who was erased by a record that was put (wire/erased_names.h) is named by nothing that is put after it.
 // Memory:    bounded by the options, whatever is stored.
 #pragma once
 
@@ -65,6 +66,12 @@ class Store {
   // (store/quiet.h). Whether there is more to remove: then call it again. It flushes. Its failures are those of flush(): call
   // it again; the books balance whether it was done or not.
   virtual Result<bool> purge(uint64_t below) = 0;
+
+  // Takes what names somebody who was erased out of all rows, a bounded amount at a time, from the beginning when the last
+  // time had come to the end; the books move with the rows. Whether there is more: then call it again. The last step leaves no
+  // file with bytes of such a row. Its failures are those of flush().
+  virtual Result<Swept> erase() = 0;
+  virtual Result<std::vector<ErasureRow>> erasures() const = 0;  // by position
 
   virtual Result<std::optional<OrderView>> order(const OrderId& id) const = 0;
   virtual Result<std::optional<DelivererView>> deliverer(const DelivererId& id) const = 0;

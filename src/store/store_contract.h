@@ -8,6 +8,7 @@
 #include <gtest/gtest.h>
 
 #include "store/store.h"
+#include "wire/erased_names.h"
 
 namespace waybill::store {
 
@@ -18,6 +19,15 @@ class Ground {
   virtual Result<std::unique_ptr<Store>> open() = 0;
   // Destroys the store as a power cut does: only what was flushed is there when it is opened again.
   virtual void crash(std::unique_ptr<Store> store) = 0;
+
+  std::shared_ptr<wire::ErasedNames> erased;  // of the store that was opened last, shared with it
+
+ protected:
+  std::shared_ptr<wire::ErasedNames> nobody_erased() {
+    erased = std::make_shared<wire::ErasedNames>();
+    erased->set_key({.high = 1, .low = 2});
+    return erased;
+  }
 };
 
 using MakeGround = std::unique_ptr<Ground> (*)();

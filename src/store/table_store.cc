@@ -6,6 +6,7 @@
 #include "store/living.h"
 #include "store/quiet.h"
 #include "store/reading.h"
+#include "store/sweep.h"
 
 namespace waybill::store {
 namespace {
@@ -22,9 +23,11 @@ Result<std::optional<Ledger>> first_ledger(const View& view) {
 
 class TableStore final : public Store {
  public:
-  TableStore(std::unique_ptr<Tables> tables, const Meta& meta, const Ledger& ledger, std::span<const HookRow> hooks)
+  TableStore(std::unique_ptr<Tables> tables, const Meta& meta, const Ledger& ledger, std::span<const HookRow> hooks,
+             std::shared_ptr<wire::ErasedNames> erased)
       : tables_(std::make_unique<LivingTables>(std::move(tables), meta.purged)),
-        intake_(*tables_, meta, ledger, hooks),
+        erased_(std::move(erased)),
+        intake_(*tables_, meta, ledger, hooks, erased_.get()),
         quiet_(*tables_),
         purged_durably_(meta.purged) {}
 
@@ -65,6 +68,23 @@ class TableStore final : public Store {
     if (more_rows) return true;
     return remove_quiet();
   }
+
+  Result<Swept> erase() override {
+    if (!erased_) return fail(Code::invalid, "erase: the store was opened without the names of who was erased");
+    if (!sweep_) sweep_.emplace(*tables_, intake_, *erased_);
+    Swept swept;
+    {
+      std::lock_guard lock(writing_);
+      TRY_LET(swept, sweep_->step());
+    }
+    if (swept.more) return swept;
+    TRY(flush());
+    // What is hidden already is left out as well.
+    if (purged_durably_ > 0) TRY(tables_->remove_purged(purged_durably_));
+    TRY(tables_->rewrite_all());
+    return swept;
+  }
+  Result<std::vector<ErasureRow>> erasures() const override { return read_erasures(*tables_->view()); }
 
   Result<std::optional<OrderView>> order(const OrderId& id) const override {
     return read_order(*tables_->view(), id.text);
@@ -113,9 +133,11 @@ class TableStore final : public Store {
   }
 
   std::unique_ptr<LivingTables> tables_;
-  std::mutex writing_;  // put(), purge() and drop_outbox() write in turn
+  const std::shared_ptr<wire::ErasedNames> erased_;  // shared: the door and the lake ask it too
+  std::mutex writing_;  // put(), purge(), drop_outbox() and erase() write in turn
   Intake intake_;
   Quiet quiet_;
+  std::optional<Sweep> sweep_;  // of an erasure that is under way
   uint64_t purged_durably_;  // rows go only below it: above, a crash would bring the books back and not the rows
 };
 
@@ -129,7 +151,8 @@ Result<Ledger> last_ledger(const View& view) {
 
 }  // namespace
 
-Result<std::unique_ptr<Store>> open_table_store(std::unique_ptr<Tables> tables) {
+Result<std::unique_ptr<Store>> open_table_store(std::unique_ptr<Tables> tables,
+                                                std::shared_ptr<wire::ErasedNames> erased) {
   Meta meta;
   Ledger ledger;
   std::vector<HookRow> hooks;
@@ -142,11 +165,17 @@ Result<std::unique_ptr<Store>> open_table_store(std::unique_ptr<Tables> tables) 
     }
     TRY_LET(ledger, last_ledger(*view));
     TRY_LET(hooks, read_hooks(*view));
+    TRY_LET(const std::vector<ErasureRow> erasures, read_erasures(*view));
+    if (erased && !erasures.empty() && !erased->has_key())
+      return fail(Code::invalid,
+                  "somebody was erased, and the key of their names (erasures.key) is not there: put it back");
+    for (const ErasureRow& row : erasures)
+      if (erased) erased->add(row.erasure);
   }
   if (ledger.to != meta.visible)
     return fail(Code::corrupt, "the store's books end at " + std::to_string(ledger.to) + ", its watermark is " +
                                    std::to_string(meta.visible));
-  return std::make_unique<TableStore>(std::move(tables), meta, ledger, hooks);
+  return std::make_unique<TableStore>(std::move(tables), meta, ledger, hooks, std::move(erased));
 }
 
 }  // namespace waybill::store

@@ -33,12 +33,13 @@ enum class Table : uint8_t {
   grant,
   hook,
   outbox,
+  erasure,
 };
 
 // By Table. RocksDB calls the one that is always there `default`.
-inline constexpr std::array<std::string_view, 15> table_names = {
+inline constexpr std::array<std::string_view, 16> table_names = {
     "default", "location",  "order",      "order_hours", "loose_hours", "deliverer", "assigned", "command",
-    "updated", "client_id", "quarantine", "ledger",      "grant",       "hook",      "outbox"};
+    "updated", "client_id", "quarantine", "ledger",      "grant",       "hook",      "outbox",   "erasure"};
 inline constexpr size_t table_count = table_names.size();
 
 class Batch {
@@ -85,6 +86,8 @@ class Tables {
   // Removes rows of positions below `below` (store/living.h): a bounded amount now, others whenever it suits. What says that
   // they may go is durable. Whether it is worth calling again. From the thread of flush().
   virtual Result<bool> remove_purged(uint64_t below) = 0;
+  // Writes all files anew, so that none holds bytes of a row that was removed or replaced. From the thread of flush().
+  virtual Result<void> rewrite_all() = 0;
 };
 
 }  // namespace waybill::store

@@ -12,12 +12,14 @@ namespace waybill::store {
 
 inline constexpr uint64_t small_bytes = 4 << 20;
 
-inline RocksOptions small(const std::string& folder, Access access = Access::read_write) {
+inline RocksOptions small(const std::string& folder, Access access = Access::read_write,
+                          std::shared_ptr<wire::ErasedNames> erased = nullptr) {
   return {.folder = folder,
           .cache_bytes_max = small_bytes,
           .write_buffer_bytes_max = small_bytes,
           .open_files_max = 64,
-          .access = access};
+          .access = access,
+          .erased = std::move(erased)};
 }
 
 // With /data made durable, as whoever makes the data folder does.
@@ -30,7 +32,9 @@ inline std::unique_ptr<SimulatedFiles> simulated_disk(uint64_t seed = 1) {
 
 class SimulatedGround final : public Ground {
  public:
-  Result<std::unique_ptr<Store>> open() override { return open_rocks_store(small("/data/store"), *files_); }
+  Result<std::unique_ptr<Store>> open() override {
+    return open_rocks_store(small("/data/store", Access::read_write, nobody_erased()), *files_);
+  }
   void crash(std::unique_ptr<Store> store) override {
     files_->stop();
     store.reset();
@@ -62,7 +66,9 @@ class Folder {
 // Closing writes nothing, so that to the tables it is as if the process had died.
 class FolderGround final : public Ground {
  public:
-  Result<std::unique_ptr<Store>> open() override { return open_rocks_store(small(folder_.store()), system_files()); }
+  Result<std::unique_ptr<Store>> open() override {
+    return open_rocks_store(small(folder_.store(), Access::read_write, nobody_erased()), system_files());
+  }
   void crash(std::unique_ptr<Store> store) override { store.reset(); }
 
  private:

@@ -145,4 +145,12 @@ Status rewrite(rocksdb::DB& db, rocksdb::ColumnFamilyHandle* table, const Purged
   return db.CompactRange(options, table, &smallest, &largest);
 }
 
+Status rewrite_whole(rocksdb::DB& db, rocksdb::ColumnFamilyHandle* table) {
+  rocksdb::CompactRangeOptions options;
+  options.exclusive_manual_compaction = false;
+  options.allow_write_stall = false;
+  options.bottommost_level_compaction = rocksdb::BottommostLevelCompaction::kForce;
+  return db.CompactRange(options, table, nullptr, nullptr);
+}
+
 }  // namespace waybill::store

@@ -33,6 +33,8 @@ struct PurgedFile {
   std::string name, smallest, largest;
 };
 rocksdb::Status find_purged(rocksdb::DB& db, rocksdb::ColumnFamilyHandle* table, uint64_t below, PurgedFile& worst);
+// All of a table's files, down to the last level: bytes of rows that were removed or replaced are in none of them.
+rocksdb::Status rewrite_whole(rocksdb::DB& db, rocksdb::ColumnFamilyHandle* table);
 rocksdb::Status rewrite(rocksdb::DB& db, rocksdb::ColumnFamilyHandle* table, const PurgedFile& file);
 
 }  // namespace waybill::store

@@ -275,6 +275,14 @@ class RocksTables final : public Tables {
     return true;
   }
 
+  Result<void> rewrite_all() override {
+    for (rocksdb::ColumnFamilyHandle* table : tables_) {
+      TRY(check_room());
+      TRY(attempt([&] { return rewrite_whole(*db_, table); }));
+    }
+    return {};
+  }
+
  private:
   class Snapshot final : public View {
    public:
@@ -482,13 +490,13 @@ Result<std::unique_ptr<RocksTables>> open_folder(const RocksOptions& options, Fi
 
 Result<std::unique_ptr<Store>> open_rocks_store(RocksOptions options, Files& files) {
   TRY_LET(auto tables, open_folder(options, files));
-  return open_table_store(std::move(tables));
+  return open_table_store(std::move(tables), options.erased);
 }
 
 Result<RocksStore> open_rocks_store_for_backup(RocksOptions options, Files& files) {
   TRY_LET(auto tables, open_folder(options, files));
   const RocksTables* const held = tables.get();  // the store owns it
-  TRY_LET(auto store, open_table_store(std::move(tables)));
+  TRY_LET(auto store, open_table_store(std::move(tables), options.erased));
   return RocksStore{.store = std::move(store), .hold_live_files = [held] { return held->hold_live_files(); }};
 }
 

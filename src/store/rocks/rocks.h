@@ -17,6 +17,7 @@
 #include "base/files.h"
 #include "store/live_files.h"
 #include "store/store.h"
+#include "wire/erased_names.h"
 
 namespace waybill::store {
 
@@ -28,6 +29,7 @@ struct RocksOptions {
   uint64_t write_buffer_bytes_max = 64 << 20;  // rows in memory that are not in files yet; as much again while flushing
   int open_files_max = 512;  // of a read_write store
   Access access = Access::read_write;
+  std::shared_ptr<wire::ErasedNames> erased{};  // null: nobody is told apart; shared as table_store.h says
 };
 
 // not_found for a read_only store where there is none; invalid where a newer version wrote it.
