@@ -3,6 +3,7 @@
 // Delivery: what accept() took is durable after the journal's next commit(); only then may anybody be told 2xx.
 // Threads:  from any thread.
 // Failure:  as Journal::append(): overloaded took nothing.
+// Erased:   of what names somebody who was erased only the remains go into the journal; its sender is answered as always.
 #pragma once
 
 #include <array>
@@ -10,13 +11,20 @@
 
 #include "base/metrics.h"
 #include "journal/journal.h"
-#include "wire/record.h"
+#include "wire/erased_names.h"
 
 namespace waybill::ingest {
 
 // Records that are on their way into the journal, in its form from the moment that they are added.
 class Batch {
  public:
+  // `erased` outlives the batch; null: nobody is.
+  explicit Batch(const wire::ErasedNames* erased = nullptr) { judge_by(erased); }
+  void judge_by(const wire::ErasedNames* erased) {
+    erased_ = erased;
+    generation_ = erased ? erased->generation() : 0;
+  }
+
   void add(const Location& location);
   void add(const wire::Record& record);
   size_t size() const { return records_.size(); }
@@ -26,28 +34,37 @@ class Batch {
  private:
   friend class Acceptor;
   static constexpr size_t kept_bytes_max = 1 << 20;
+  void put(const wire::Record& record);
 
+  const wire::ErasedNames* erased_ = nullptr;
+  uint64_t generation_ = 0;  // of erased_, when the batch began
   journal::Records records_;
   std::array<uint64_t, std::variant_size_v<wire::Record>> counts_{};  // by kind
 };
 
 class Acceptor {
  public:
-  Acceptor(journal::Journal& journal, Metrics& metrics);
+  Acceptor(journal::Journal& journal, Metrics& metrics, const wire::ErasedNames* erased = nullptr);
 
   // Positions in the order of the records.
   Result<journal::Appended> accept(const Batch& batch);
   Result<journal::Appended> accept(std::span<const wire::Record> records);
+  const wire::ErasedNames* erased() const { return erased_; }
   // An answer other than 2xx: counted at the door only.
   void count_rejected(uint64_t items) { rejected_.add(items); }
 
  private:
+  Result<journal::Appended> append(const Batch& batch);
+
   journal::Journal& journal_;
+  const wire::ErasedNames* const erased_;
   Counter& locations_;
   Counter& commands_;
   Counter& quarantined_;
   Counter& grants_;
   Counter& hooks_;
+  Counter& erasures_;
+  Counter& remains_;
   Counter& rejected_;
 };
 
