@@ -122,7 +122,8 @@ Result<store::Sum> sum_of_file(Kind kind, Bytes content) {
     case Kind::quarantined:
       TRY(read_quarantine(content, [&](const Position&, const EventId& id, const wire::Quarantined&) { sum.add(id); }));
       break;
-    case Kind::other: break;
+    case Kind::other:
+    case Kind::erased: break;
   }
   return sum;
 }

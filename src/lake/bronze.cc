@@ -18,6 +18,12 @@ constexpr uint64_t behind_records_min = 10'000;
 constexpr std::chrono::milliseconds retry_wait_first{100};
 constexpr std::chrono::milliseconds retry_wait_max{10'000};
 
+// Of remains without a rest nobody knows when they came.
+bool has_time(const wire::Record& record) {
+  const auto* remains = std::get_if<wire::Remains>(&record);
+  return remains == nullptr || !remains->rest.empty();
+}
+
 class JournalBronze final : public Bronze {
  public:
   JournalBronze(journal::Journal& journal, Objects& objects, Catalog& catalog, Clock& clock, Metrics& metrics,
@@ -26,8 +32,8 @@ class JournalBronze final : public Bronze {
         objects_(objects),
         catalog_(catalog),
         clock_(clock),
-        options_(options),
-        range_(std::make_unique<BronzeRange>()),
+        options_(std::move(options)),
+        range_(new_range()),
         end_offset_(metrics.gauge("waybill_lake_bronze_end_offset", "offset behind the last position in the lake")),
         lag_(metrics.gauge("waybill_lake_lag_records", "durable records that are not in the lake yet")),
         rows_(metrics.counter("waybill_lake_bronze_rows_total", "rows written to the lake's raw tables")),
@@ -50,7 +56,7 @@ class JournalBronze final : public Bronze {
         if (last && *taken == 0) return {};
         if (last || behind()) continue;
         keep_tidy();
-        pause(std::min(gather_time, until_due()), stop);
+        pause(next_pause(), stop);
         continue;
       }
       const Error& error = taken.error();
@@ -65,25 +71,48 @@ class JournalBronze final : public Bronze {
 
   Result<size_t> step(Write write) override {
     const std::lock_guard lock(writing_);
-    if (lost_) TRY(take_over());
-    TRY_LET(const journal::ReadResult read, journal_.read(next_, read_bytes_max));
-    for (size_t i = 0; i < read.records.size(); ++i) {
-      const Position position = journal_.position(read.first + i);
-      const Bytes bytes = read.records[i];
-      const bool decoded = wire::decode_record(bytes, record_).has_value();
-      const Time received_at = decoded ? wire::received_at_of(record_) : newest_received_.value_or(clock_.now());
-      if (!range_->takes(position, received_at)) TRY(put_range());
-      if (range_->empty()) begun_ = clock_.steady();
-      range_->add(position, received_at, decoded ? &record_ : nullptr, bytes);
-      newest_received_ = received_at;
-      next_ = position.offset + 1;
-      if (range_->bytes() >= options_.roll_bytes) TRY(put_range());
+    return take(write);
+  }
+
+  Result<void> bring_to(uint64_t offset) override {
+    const std::lock_guard lock(writing_);
+    while (lost_ || next_ < offset) {
+      TRY_LET(const size_t taken, take(Write::due));
+      if (taken == 0 && next_ < offset)
+        return fail(Code::unavailable, "the lake cannot be brought to offset " + std::to_string(offset) +
+                                           ": the journal ends at " + std::to_string(next_));
     }
-    const bool all = write == Write::all && read.records.empty();
-    if (!range_->empty() && (all || until_due().count() <= 0)) TRY(put_range());
-    const uint64_t durable = journal_.durable_end();
-    lag_.set(static_cast<double>(durable - std::min(durable, end())));
-    return read.records.size();
+    if (end() < offset) TRY(put_range());
+    return {};
+  }
+
+  Result<ErasedFile> erase_next(std::set<std::string>& looked_at) override {
+    if (!options_.erased) return fail(Code::invalid, "erase: the lake was opened without the names of who was erased");
+    const std::lock_guard lock(writing_);
+    if (lost_) TRY(take_over());
+    // What is collected came before the name was known.
+    if (looked_at.empty()) {
+      if (!range_->empty()) TRY(put_range());
+      TRY(catalog_.refresh());  // an answer may have been lost
+    }
+    const auto state = catalog_.now();
+    for (size_t i = 0; i < bronze_table_count; ++i)
+      for (const DataFile* file : state->of_table(table_name(BronzeTable(i)))) {
+        if (!file->from || looked_at.contains(file->key)) continue;
+        TRY_LET(ErasedFile erased, erase_from(objects_, catalog_, claim_, *file, *options_.erased));
+        looked_at.insert(erased.key.empty() ? file->key : erased.key);
+        return erased;
+      }
+    return ErasedFile{.more = false};
+  }
+
+  Result<void> forget_replaced() override {
+    const std::lock_guard lock(writing_);
+    if (lost_) TRY(take_over());
+    // The newest version is always kept with what it replaced: one that replaces nothing comes behind it.
+    TRY(catalog_.commit({.role = std::string(bronze_role), .claim = claim_, .what = "erased"}));
+    TRY(catalog_.expire(clock_.now() + std::chrono::seconds(1)));
+    return {};
   }
 
   Result<bool> compact_next() override {
@@ -111,6 +140,33 @@ class JournalBronze final : public Bronze {
   uint64_t end() const override { return end_.load(std::memory_order_acquire); }
 
  private:
+  std::unique_ptr<BronzeRange> new_range() const { return std::make_unique<BronzeRange>(options_.erased.get()); }
+
+  Result<size_t> take(Write write) {
+    if (lost_) TRY(take_over());
+    TRY_LET(const journal::ReadResult read, journal_.read(next_, read_bytes_max));
+    for (size_t i = 0; i < read.records.size(); ++i) {
+      const Position position = journal_.position(read.first + i);
+      const Bytes bytes = read.records[i];
+      const bool decoded = wire::decode_record(bytes, record_).has_value();
+      if (const auto* erasure = decoded ? std::get_if<Erasure>(&record_) : nullptr; erasure && options_.erased)
+        options_.erased->add(*erasure);
+      const Time received_at =
+          decoded && has_time(record_) ? wire::received_at_of(record_) : newest_received_.value_or(clock_.now());
+      if (!range_->takes(position, received_at)) TRY(put_range());
+      if (range_->empty()) begun_ = clock_.steady();
+      range_->add(position, received_at, decoded ? &record_ : nullptr, bytes);
+      newest_received_ = received_at;
+      next_ = position.offset + 1;
+      if (range_->bytes() >= options_.roll_bytes) TRY(put_range());
+    }
+    const bool all = write == Write::all && read.records.empty();
+    if (!range_->empty() && (all || until_due().count() <= 0)) TRY(put_range());
+    const uint64_t durable = journal_.durable_end();
+    lag_.set(static_cast<double>(durable - std::min(durable, end())));
+    return read.records.size();
+  }
+
   // Claims the role and goes on from what the catalog has now.
   Result<void> take_over() {
     TRY_LET(claim_, catalog_.claim(std::string(bronze_role)));
@@ -126,7 +182,7 @@ class JournalBronze final : public Bronze {
                                         " on but it begins at " + to_string(journal_.position(journal_.begin())) +
                                         ": give it a new place (lake.location)");
     }
-    range_ = std::make_unique<BronzeRange>();
+    range_ = new_range();
     next_ = end;
     reached(end);
     lost_ = false;
@@ -134,7 +190,15 @@ class JournalBronze final : public Bronze {
   }
 
   // Whether there is enough to read for another piece at once.
-  bool behind() const { return journal_.durable_end() - next_ >= behind_records_min; }
+  bool behind() const {
+    const std::lock_guard lock(writing_);
+    return journal_.durable_end() - next_ >= behind_records_min;
+  }
+
+  std::chrono::milliseconds next_pause() const {
+    const std::lock_guard lock(writing_);
+    return std::min(gather_time, until_due());
+  }
 
   void keep_tidy() {
     const auto now = clock_.steady();
@@ -186,7 +250,7 @@ class JournalBronze final : public Bronze {
     }
     files_.add(files.size());
     write_seconds_.observe(std::chrono::duration<double>(clock_.steady() - begun).count());
-    range_ = std::make_unique<BronzeRange>();
+    range_ = new_range();
     return {};
   }
 
@@ -195,7 +259,7 @@ class JournalBronze final : public Bronze {
   Catalog& catalog_;
   Clock& clock_;
   const BronzeOptions options_;
-  std::mutex writing_;  // one thing at a time is on its way into the lake
+  mutable std::mutex writing_;  // one thing at a time is on its way into the lake
   uint64_t claim_ = 0;
   uint64_t begin_ = 0;  // the lake's first position
   uint64_t next_ = 0;  // to be read
@@ -220,7 +284,7 @@ class JournalBronze final : public Bronze {
 
 Result<std::unique_ptr<Bronze>> open_bronze(journal::Journal& journal, Objects& objects, Catalog& catalog, Clock& clock,
                                             Metrics& metrics, BronzeOptions options) {
-  auto bronze = std::make_unique<JournalBronze>(journal, objects, catalog, clock, metrics, options);
+  auto bronze = std::make_unique<JournalBronze>(journal, objects, catalog, clock, metrics, std::move(options));
   TRY(bronze->open());
   return bronze;
 }

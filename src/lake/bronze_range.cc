@@ -33,18 +33,36 @@ void BronzeRange::add(const Position& position, Time received_at, const wire::Re
         {.reason = "the record cannot be decoded", .raw = std::string(as_text(bytes)), .received_at = received_at});
     return book(Kind::quarantined, id, position.offset);
   }
-  const EventId id = wire::event_id_of(*decoded);
-  if (const auto* location = std::get_if<Location>(decoded)) {
+  take(position, *decoded);
+}
+
+void BronzeRange::take(const Position& position, const wire::Record& record) {
+  const EventId id = wire::event_id_of(record);
+  if (const auto* remains = std::get_if<wire::Remains>(&record)) {
+    const auto rest = wire::decode_record(waybill::as_bytes(remains->rest));
+    if (!rest) return book(Kind::erased, remains->carry, position.offset);
+    take(position, *rest);
+    return carry(remains->carry);
+  }
+  if (erased_ && erased_->any() && erased_->names_one(record)) {
+    wire::Record left = record;
+    if (erased_->take_out(left) == wire::ErasedNames::Left::nothing) return book(Kind::erased, id, position.offset);
+    take(position, left);
+    EventId difference = id;
+    difference -= wire::event_id_of(left);
+    return carry(difference);
+  }
+  if (const auto* location = std::get_if<Location>(&record)) {
     locations_.add(position, *location);
     const auto day = std::chrono::floor<std::chrono::days>(location->fix_time);
     if (day != newest_day_) fix_days_.insert(newest_day_ = day);
     return book(Kind::location, id, position.offset);
   }
-  if (const auto* command = std::get_if<OrderCommand>(decoded)) {
+  if (const auto* command = std::get_if<OrderCommand>(&record)) {
     commands_.add(position, *command);
     return book(Kind::command, id, position.offset);
   }
-  if (const auto* quarantined = std::get_if<wire::Quarantined>(decoded)) {
+  if (const auto* quarantined = std::get_if<wire::Quarantined>(&record)) {
     quarantine_.add(position, id, *quarantined);
     return book(Kind::quarantined, id, position.offset);
   }
@@ -57,6 +75,10 @@ void BronzeRange::book(Kind kind, const EventId& id, uint64_t offset) {
     ledgers_.push_back({.partition = from_.partition, .from = offset, .to = offset});
   ledgers_.back().to = offset + 1;
   ledgers_.back().by_kind[static_cast<size_t>(kind)].add(id);
+}
+
+void BronzeRange::carry(const EventId& difference) {
+  ledgers_.back().by_kind[static_cast<size_t>(Kind::erased)].ids += difference;
 }
 
 Result<std::vector<BronzeRange::File>> BronzeRange::take_files(uint32_t generation) {

@@ -10,11 +10,15 @@
 #include "lake/bronze_rows.h"
 #include "lake/catalog.h"
 #include "lake/layout.h"
+#include "wire/erased_names.h"
 
 namespace waybill::lake {
 
 class BronzeRange {
  public:
+  // `erased`: what names them is in the books only; null: nobody is told apart. It outlives the range.
+  explicit BronzeRange(const wire::ErasedNames* erased = nullptr) : erased_(erased) {}
+
   // Whether a record of this epoch and time belongs to the range; any does to an empty one.
   bool takes(const Position& position, Time received_at) const;
   // The next record; `decoded` is null where it cannot be decoded. It was asked for before whether the range takes it.
@@ -35,8 +39,11 @@ class BronzeRange {
   Result<std::vector<File>> take_files(uint32_t generation);
 
  private:
+  void take(const Position& position, const wire::Record& record);
   void book(Kind kind, const EventId& id, uint64_t offset);
+  void carry(const EventId& difference);  // of the position booked last: what its row's identity lacks
 
+  const wire::ErasedNames* erased_;
   Position from_;
   uint64_t to_ = 0;
   Time hour_begin_{};

@@ -367,6 +367,143 @@ TEST_F(BronzeTest, books_that_differ_are_told_with_both_sides) {
   EXPECT_NE(balanced->differences[0].what.find("journal: 10 records"), std::string::npos);
 }
 
+// Who is erased, and the options of a lake that is to know it.
+struct Erased {
+  Erased() { names->set_key({.high = 1, .low = 2}); }
+  void add(Erasure::Kind kind, const std::string& id) { names->add({.kind = kind, .name = names->hash_of(kind, id)}); }
+  BronzeOptions options() const { return {.erased = names}; }
+
+  std::shared_ptr<wire::ErasedNames> names = std::make_shared<wire::ErasedNames>();
+};
+
+Result<uint64_t> erase_all(Bronze& bronze) {
+  std::set<std::string> looked_at;
+  uint64_t rows = 0;
+  while (true) {
+    TRY_LET(const ErasedFile erased, bronze.erase_next(looked_at));
+    if (!erased.more) return rows;
+    rows += erased.rows;
+  }
+}
+
+TEST_F(BronzeTest, who_was_erased_is_in_no_file_and_in_the_books_as_erased) {
+  Erased erased;
+  const auto bronze = start(erased.options());
+  append_locations(50);
+  append(OrderCommand{.order = OrderId("o1"), .deliverer = DelivererId("d3"), .received_at = clock.now()});
+  append(wire::Quarantined{.source = "locations", .raw = R"({"deliverer_id":"d3"})", .received_at = clock.now()});
+  ASSERT_DONE(take_all(*bronze));
+  append_locations(20);
+  EXPECT_EQ(bronze->step(Bronze::Write::due), 20u);  // collected, in no file yet
+  const auto total = lake()->ledgers.begin()->second.total();
+  erased.add(Erasure::Kind::deliverer, "d3");
+  const auto rows = erase_all(*bronze);
+  ASSERT_DONE(rows);
+  EXPECT_EQ(*rows, 7u + 3u + 2u);
+  expect_books_balance();
+  const Ledger ledger = lake()->ledgers.begin()->second;
+  EXPECT_EQ(ledger.by_kind[static_cast<size_t>(Kind::erased)].count, 11u);
+  EXPECT_EQ(ledger.by_kind[static_cast<size_t>(Kind::command)].count, 1u);
+  EXPECT_EQ(ledger.total().count, 72u);
+  EXPECT_NE(total, ledger.total());  // the rest came after it
+  ASSERT_DONE(bronze->forget_replaced());
+  for (const auto table : {BronzeTable::deliverer_location, BronzeTable::order_command})
+    for (const DataFile* file : files_of(table)) {
+      EXPECT_FALSE(file->dates.empty()) << "the models see which dates changed";
+      EXPECT_GT(file->generation, 0u);
+      const std::string content = *objects.get(file->key);
+      if (table == BronzeTable::deliverer_location)
+        ASSERT_DONE(read_locations(as_bytes(content), [](const Position&, const Location& location) {
+          EXPECT_NE(location.deliverer->text, "d3");
+        }));
+      else
+        ASSERT_DONE(read_commands(
+            as_bytes(content), [](const Position&, const OrderCommand& command) { EXPECT_FALSE(command.deliverer); }));
+    }
+  for (const auto& [key, content] : objects.all())
+    EXPECT_EQ(key.find("-g0.parquet"), std::string::npos) << "what was replaced is gone";
+}
+
+TEST_F(BronzeTest, what_comes_under_an_erased_name_is_in_the_books_only) {
+  Erased erased;
+  const auto bronze = start(erased.options());
+  append(Erasure{.kind = Erasure::Kind::order,
+                 .name = erased.names->hash_of(Erasure::Kind::order, "o5"),
+                 .at = clock.now(),
+                 .by = "admin"});
+  append_locations(22);
+  append(wire::Remains{});
+  ASSERT_DONE(take_all(*bronze));
+  expect_books_balance();
+  const Ledger ledger = lake()->ledgers.begin()->second;
+  EXPECT_EQ(ledger.by_kind[static_cast<size_t>(Kind::erased)].count, 3u);
+  EXPECT_EQ(ledger.by_kind[static_cast<size_t>(Kind::location)].count, 20u);
+  EXPECT_EQ(ledger.by_kind[static_cast<size_t>(Kind::other)].count, 1u);
+  EXPECT_EQ(erase_all(*bronze), 0u);
+}
+
+TEST_F(BronzeTest, a_file_of_which_nothing_is_left_stays_without_rows) {
+  Erased erased;
+  const auto bronze = start(erased.options());
+  append(location_number(3, clock.now()));
+  ASSERT_DONE(take_all(*bronze));
+  const auto dates = files_of(BronzeTable::deliverer_location).front()->dates;
+  erased.add(Erasure::Kind::deliverer, "d3");
+  EXPECT_EQ(erase_all(*bronze), 1u);
+  const auto left = files_of(BronzeTable::deliverer_location);
+  ASSERT_EQ(left.size(), 1u);
+  EXPECT_EQ(left.front()->rows, 0u);
+  EXPECT_EQ(left.front()->dates, dates);
+  expect_books_balance();
+  clock.advance(2h);
+  append(location_number(4, clock.now()));
+  ASSERT_DONE(take_all(*bronze));
+  expect_books_balance();
+}
+
+TEST_F(BronzeTest, it_is_brought_to_an_offset_at_once) {
+  const auto bronze = start();
+  append_locations(10);
+  ASSERT_DONE(bronze->bring_to(10));
+  EXPECT_EQ(bronze->end(), 10u);
+  EXPECT_EQ(bronze->bring_to(11).error().code, Code::unavailable);
+}
+
+TEST_F(BronzeTest, whatever_fails_an_erasure_goes_on_and_the_books_balance) {
+  for (const Lost lost : {Lost::operation, Lost::answer}) {
+    uint64_t n = 1;
+    for (bool failed = true; failed; ++n) {
+      SCOPED_TRACE("change " + std::to_string(n));
+      objects.fail_at(0, lost);
+      for (const auto& [key, content] : objects.all()) ASSERT_DONE(objects.remove(key));  // a lake that begins anew
+      Erased erased;
+      auto bronze = start(erased.options());
+      for (int i = 0; i < 2; ++i) {
+        append_locations(14);
+        append(OrderCommand{.order = OrderId("o1"), .deliverer = DelivererId("d3"), .received_at = clock.now()});
+        ASSERT_DONE(take_all(*bronze));
+      }
+      erased.add(Erasure::Kind::deliverer, "d3");
+      objects.fail_at(n, lost);
+      const bool ended = erase_all(*bronze) && bronze->forget_replaced();
+      failed = objects.has_failed();
+      EXPECT_TRUE(ended || failed);
+      objects.fail_at(0, lost);
+      expect_books_balance();
+      if (n % 2 == 0) bronze = start(erased.options());
+      ASSERT_DONE(erase_all(*bronze));
+      ASSERT_DONE(bronze->forget_replaced());
+      expect_books_balance();
+      EXPECT_EQ(erase_all(*bronze), 0u);
+      for (const DataFile* file : files_of(BronzeTable::deliverer_location))
+        ASSERT_DONE(read_locations(as_bytes(*objects.get(file->key)), [](const Position&, const Location& location) {
+          EXPECT_NE(location.deliverer->text, "d3");
+        }));
+    }
+    EXPECT_GT(n, 8u);
+  }
+}
+
 TEST_F(BronzeTest, a_range_is_read_again_and_only_that) {
   append_locations(10);
   const auto bronze = start();

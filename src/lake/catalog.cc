@@ -208,6 +208,7 @@ std::string_view to_string(Kind kind) {
     case Kind::command: return "command";
     case Kind::quarantined: return "quarantined";
     case Kind::other: return "other";
+    case Kind::erased: return "erased";
   }
   return "";
 }

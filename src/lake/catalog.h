@@ -62,9 +62,10 @@ enum class Kind : uint8_t {
   location,
   command,
   quarantined,
-  other
-};  // other: credentials and webhooks, not in the lake
-inline constexpr size_t kind_count = 4;
+  other,  // credentials, webhooks and erasures: not in the lake
+  erased  // was one of the first three, and was taken out for good
+};
+inline constexpr size_t kind_count = 5;
 std::string_view to_string(Kind kind);
 
 // The books of positions [from, to) of a partition; within one span of store::ledger_span.
@@ -103,6 +104,8 @@ struct Change {
       watermarks{};  // by partition: move to here, from where they are; a first one brings `begin`
   std::vector<Ledger>
       ledgers{};  // of exactly the positions between the old end and the new; of spans that are there: added
+  std::vector<Ledger>
+      moved{};  // of positions that are there: what moves from one kind to another, less than nothing where it came from
   std::map<std::string, std::string> set{};  // properties; an empty value removes one
 
   bool operator==(const Change&) const = default;

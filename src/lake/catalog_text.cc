@@ -42,6 +42,18 @@ void write_file(wire::JsonWriter& json, const DataFile& file) {
   json.end_object();
 }
 
+void write_ledgers(wire::JsonWriter& json, const std::vector<Ledger>& ledgers) {
+  json.begin_array();
+  for (const Ledger& ledger : ledgers) {
+    json.begin_object().key("partition").integer(ledger.partition);
+    json.key("from").integer(whole(ledger.from)).key("to").integer(whole(ledger.to));
+    for (size_t i = 0; i < kind_count; ++i)
+      if (ledger.by_kind[i] != store::Sum{}) write_sum(json.key(to_string(Kind(i))), ledger.by_kind[i]);
+    json.end_object();
+  }
+  json.end_array();
+}
+
 void write_change(wire::JsonWriter& json, const Change& change) {
   json.key("add").begin_array();
   for (const DataFile& file : change.add) write_file(json, file);
@@ -52,15 +64,10 @@ void write_change(wire::JsonWriter& json, const Change& change) {
     json.begin_object().key("partition").integer(partition).key("epoch").integer(mark.epoch);
     json.key("begin").integer(whole(mark.begin)).key("end").integer(whole(mark.end)).end_object();
   }
-  json.end_array().key("ledgers").begin_array();
-  for (const Ledger& ledger : change.ledgers) {
-    json.begin_object().key("partition").integer(ledger.partition);
-    json.key("from").integer(whole(ledger.from)).key("to").integer(whole(ledger.to));
-    for (size_t i = 0; i < kind_count; ++i)
-      if (ledger.by_kind[i].count > 0) write_sum(json.key(to_string(Kind(i))), ledger.by_kind[i]);
-    json.end_object();
-  }
-  json.end_array().key("set").begin_object();
+  json.end_array();
+  write_ledgers(json.key("ledgers"), change.ledgers);
+  if (!change.moved.empty()) write_ledgers(json.key("moved"), change.moved);
+  json.key("set").begin_object();
   for (const auto& [name, value] : change.set) json.key(name).text(value);
   json.end_object();
 }
@@ -85,7 +92,8 @@ struct Forms {
 };
 
 store::Sum read_sum(wire::JsonObject from, Forms& forms) {
-  return {.count = from.number("count"), .ids = forms.take(parse_hash128(from.text("ids")))};
+  // What moves away is less than nothing.
+  return {.count = static_cast<uint64_t>(from.integer("count")), .ids = forms.take(parse_hash128(from.text("ids")))};
 }
 
 DataFile read_file(wire::JsonObject& from, Forms& forms) {
@@ -127,6 +135,8 @@ void read_change(wire::JsonObject& from, Change& change, Forms& forms) {
     change.watermarks[static_cast<uint32_t>(mark.number("partition"))] = {
         .epoch = static_cast<uint32_t>(mark.number("epoch")), .begin = mark.number("begin"), .end = mark.number("end")};
   for (wire::JsonObject& ledger : from.objects("ledgers")) change.ledgers.push_back(read_ledger(ledger, forms));
+  if (from.has("moved"))
+    for (wire::JsonObject& ledger : from.objects("moved")) change.moved.push_back(read_ledger(ledger, forms));
   for (auto& [name, value] : from.object("set").all_texts()) change.set.emplace(std::move(name), std::move(value));
 }
 
@@ -160,6 +170,18 @@ Result<void> apply_files(Snapshot& after, const Commit& commit) {
     if (!added.key.empty()) return fail(Code::conflict, "the lake has a file " + file.key + " already");
     added = file;
     if (added.changed == 0) added.changed = commit.number;
+  }
+  return {};
+}
+
+Result<void> apply_moved(Snapshot& after, const Change& change) {
+  for (const Ledger& moved : change.moved) {
+    const auto row = after.ledgers.find({moved.partition, moved.from / store::ledger_span});
+    if (row == after.ledgers.end() || moved.from < row->second.from || moved.to > row->second.to ||
+        moved.total() != store::Sum{})
+      return fail(Code::conflict, "what moves within the books of positions " + std::to_string(moved.from) + " to " +
+                                      std::to_string(moved.to) + " does not fit those that the lake has");
+    for (size_t i = 0; i < kind_count; ++i) row->second.by_kind[i] += moved.by_kind[i];
   }
   return {};
 }
@@ -263,6 +285,7 @@ Result<Snapshot> apply(const Snapshot& snapshot, const Commit& commit) {
   for (const auto& [role, claim] : commit.claims) after.claims[role] = claim;
   TRY(apply_files(after, commit));
   TRY(apply_books(after, change));
+  TRY(apply_moved(after, change));
   for (const auto& [name, value] : change.set) {
     if (value.empty())
       after.properties.erase(name);
