@@ -10,6 +10,7 @@
 #include "app/client_commands.h"
 #include "app/config_flags.h"
 #include "app/doctor.h"
+#include "app/erase_command.h"
 #include "app/lake_commands.h"
 #include "app/platform.h"
 #include "app/query_command.h"
@@ -186,6 +187,7 @@ constexpr Command commands[] = {
     {"webhook", "who is told what happens: add, list, log, replay, test, secret, remove", add_webhook},
     {"backup", "one more generation of a data folder in a backup folder, also while it is served", add_backup},
     {"restore", "a generation of a backup as a new data folder", add_restore},
+    {"erase", "take a deliverer's or an order's data out of everything, for good; prints the certificate", add_erase},
     {"upgrade", "bring a data folder of an older format to this one's", add_upgrade},
     {"config", "the effective settings and where each comes from", add_config},
     {"version", "the version and the formats that it knows", add_version},

@@ -21,6 +21,7 @@ struct DataFolder {
   std::string notify() const { return join_path(path, "notify"); }
   std::string sources() const { return join_path(path, "sources"); }
   std::string lake() const { return join_path(path, "lake"); }
+  std::string erasures() const { return join_path(path, "erasures"); }
   std::string lake_copies() const { return join_path(path, "lake-copies"); }
   std::string query_spill() const { return join_path(path, role.empty() ? "query-spill" : role + "-spill"); }
   std::string trimmed() const { return join_path(path, "trimmed"); }

@@ -19,8 +19,13 @@ bool may_get_better(const Error& error) { return error.code == Code::unavailable
 }  // namespace
 
 LakeWriter::LakeWriter(const Config& config, const DataFolder& folder, journal::Journal& journal, Clock& clock,
-                       Metrics& metrics)
-    : config_(config), folder_(folder), journal_(journal), clock_(clock), metrics_(metrics) {}
+                       Metrics& metrics, std::shared_ptr<wire::ErasedNames> erased)
+    : config_(config),
+      folder_(folder),
+      journal_(journal),
+      clock_(clock),
+      metrics_(metrics),
+      erased_(std::move(erased)) {}
 
 Result<void> LakeWriter::reach() {
   if (!opened_) {
@@ -29,6 +34,7 @@ Result<void> LakeWriter::reach() {
   TRY_LET(bronze_, lake::open_bronze(journal_, *objects_, *opened_, clock_, metrics_,
                                      {.roll_every = std::chrono::seconds(config_.lake_roll_seconds),
                                       .roll_bytes = config_.lake_roll_mib << 20,
+                                      .erased = erased_,
                                       .history = std::chrono::hours(config_.lake_history_hours)}));
   writing_.store(bronze_.get(), std::memory_order_release);
   catalog_.store(opened_.get(), std::memory_order_release);

@@ -19,13 +19,18 @@ namespace waybill::app {
 
 class LakeWriter {
  public:
-  LakeWriter(const Config& config, const DataFolder& folder, journal::Journal& journal, Clock& clock, Metrics& metrics);
+  LakeWriter(const Config& config, const DataFolder& folder, journal::Journal& journal, Clock& clock, Metrics& metrics,
+             std::shared_ptr<wire::ErasedNames> erased = nullptr);
   ~LakeWriter() { giving_up_.request_stop(); }
 
   // Whether the settings name a place. It is not asked yet: what is accepted waits for no lake.
   Result<void> open();
   // Who must have it before it goes from journal or store.
   ingest::Consumer consumer();
+
+  // Null until its place is reached; good until the writer's end. From any thread.
+  lake::Bronze* reached() const { return writing_.load(std::memory_order_acquire); }
+  lake::Catalog* catalog() const { return catalog_.load(std::memory_order_acquire); }
 
   void start(std::function<void(const Error&)> on_failure);
   // For a command that holds the folder itself: reaches the place once, in place of start(). Nothing is read from the journal.
@@ -46,6 +51,7 @@ class LakeWriter {
   journal::Journal& journal_;
   Clock& clock_;
   Metrics& metrics_;
+  const std::shared_ptr<wire::ErasedNames> erased_;  // shared: store and door ask it too
   std::stop_source giving_up_;  // ends what is tried again inside
   std::unique_ptr<lake::Objects> objects_;
   std::unique_ptr<lake::Catalog> opened_;

@@ -38,6 +38,14 @@ std::string operation(std::string method, std::string path) {
   return method + ' ' + path;
 }
 
+class NobodyErased final : public serve::Erasures {
+  Result<Erasure> of_name(Erasure::Kind, const std::string&) override { return Erasure{}; }
+  Result<std::optional<std::string>> of(const Erasure&) override { return std::nullopt; }
+  Result<std::optional<std::string>> at(const std::string&) override { return std::nullopt; }
+  Result<std::string> all() override { return "[]"; }
+  void go_on() override {}
+};
+
 std::set<std::string> served() {
   const auto files = make_simulated_files();
   const auto metrics = make_metrics();
@@ -50,6 +58,7 @@ std::set<std::string> served() {
   const Config config;
   const DataFolder folder{.path = "data", .lock = nullptr};
   const auto webhooks = open_webhooks({config, folder, **journal, **store, progress, *metrics});
+  NobodyErased erasures;
   std::set<std::string> operations;
   for (const serve::Route& route :
        serve::api_routes({.acceptor = acceptor,
@@ -62,6 +71,7 @@ std::set<std::string> served() {
                           .pages = pages(),
                           .live = &live,
                           .webhooks = webhooks->get(),
+                          .erasures = &erasures,
                           .ask_lake = [](const Principal&, const std::string& sql, serve::AnswerForm) {
                             return Result<std::string>(sql);
                           }}))

@@ -9,12 +9,14 @@
 #include "app/access.h"
 #include "app/assets.h"
 #include "app/backups.h"
+#include "app/erasures.h"
 #include "app/lake_chores.h"
 #include "app/lake_custody.h"
 #include "app/lake_models.h"
 #include "app/lake_queries.h"
 #include "app/lake_view.h"
 #include "app/lake_writer.h"
+#include "app/name_key.h"
 #include "app/serving.h"
 #include "app/simulate.h"
 #include "app/sources.h"
@@ -175,9 +177,10 @@ ingest::KeepOptions keep_options(const Config& config, const DataFolder& folder,
 
 // Null where none is wanted.
 Result<std::unique_ptr<LakeWriter>> open_lake(const Config& config, const DataFolder& folder, journal::Journal& journal,
-                                              Clock& clock, Metrics& metrics) {
+                                              Clock& clock, Metrics& metrics,
+                                              std::shared_ptr<wire::ErasedNames> erased) {
   if (!config.lake_enabled) return nullptr;
-  auto lake = std::make_unique<LakeWriter>(config, folder, journal, clock, metrics);
+  auto lake = std::make_unique<LakeWriter>(config, folder, journal, clock, metrics, std::move(erased));
   TRY(lake->open());
   return lake;
 }
@@ -284,6 +287,7 @@ struct Opened {
   ingest::Keeper& keeper;
   ingest::Silence& silence;
   Backups& backups;
+  Erasures& erasures;
   LakeQueries& queries;
   ModelSchedule& models;
   LakeView& lake_view;
@@ -306,6 +310,7 @@ Result<void> serve_until(std::stop_token stop, const Opened& opened) {
   opened.webhooks.start();
   if (opened.lake) opened.lake->start([&ending](const Error& error) { ending.fail(error); });
   opened.models.start();
+  opened.erasures.start();
   if (config.lake_enabled) opened.lake_view.start();
   opened.sources.start();
   opened.server.start();
@@ -318,6 +323,7 @@ Result<void> serve_until(std::stop_token stop, const Opened& opened) {
   log::info("stopping", {{"why", ended ? "asked to" : ended.error().message}});
   stop_and_join(driving);
   opened.queries.stop();
+  opened.erasures.stop();
   opened.lake_view.stop();
   opened.models.stop();
   opened.sources.stop();
@@ -347,22 +353,24 @@ Result<void> run_platform(const PlatformOptions& options, std::stop_token stop) 
   TRY(check_that_it_may_listen(config, tokens.get()));
   TRY_LET(const DataFolder folder, open_data_folder(config.data, system_files()));
   TRY_LET(const auto journal, open_journal_of(config, folder, *metrics));
-  TRY_LET(const OpenStore opened, open_store_for_backup(config, folder));
+  TRY_LET(const auto erased, erased_names_of(config));
+  TRY_LET(const OpenStore opened, open_store_for_backup(config, folder, erased));
   const auto& store = opened.store;
   TRY(ingest::check_agreement(*journal, *store));
   expose_state(*metrics, health, config.data);
   ingest::Progress progress;
   serve::Live live(*metrics);
   ingest::Subscriber subscriber(*journal, *store, progress, health, clock, *metrics, &live);
-  TRY_LET(const auto lake, open_lake(config, folder, *journal, clock, *metrics));
+  TRY_LET(const auto lake, open_lake(config, folder, *journal, clock, *metrics, erased));
   ingest::Keeper keeper(*journal, *store, system_files(), health, clock, *metrics,
                         keep_options(config, folder, lake.get()));
   TRY_LET(const auto audit, serve::open_audit(config.data, system_files(), clock, *metrics));
   const auto gate = serve::make_gate(tokens.get(), *store, *audit, clock, *metrics, gate_options(config, secure));
-  ingest::Acceptor acceptor(*journal, *metrics);
+  ingest::Acceptor acceptor(*journal, *metrics, erased.get());
   ingest::Silence silence(*journal, *store, acceptor, clock, *metrics,
                           std::chrono::seconds(config.stale_after_seconds));
   Backups backups(backup_source(folder, *journal, opened, keeper), system_files(), clock, *metrics);
+  Erasures erasures({config, folder, *journal, *store, keeper, lake.get(), *erased, clock});
   TRY(remove_with_content(system_files(), folder.query_spill()));  // what a process that was killed left there
   TRY_LET(const auto copies, open_copies_of(config, folder));
   LakeQueries queries(config, folder, *copies);
@@ -389,6 +397,7 @@ Result<void> run_platform(const PlatformOptions& options, std::stop_token stop) 
       .start_backup = [&](const std::string& to, uint64_t keep) { return backups.start(to, keep); },
       .backup_state = [&] { return backups.state(); },
       .webhooks = webhooks.get(),
+      .erasures = &erasures,
       .ask_lake = [&](const Principal& who, const std::string& sql,
                       serve::AnswerForm form) { return queries.ask(who, sql, form); },
       .lake_custody = custody_of(config, lake_view, journal->partition()),
@@ -406,6 +415,7 @@ Result<void> run_platform(const PlatformOptions& options, std::stop_token stop) 
                             .keeper = keeper,
                             .silence = silence,
                             .backups = backups,
+                            .erasures = erasures,
                             .queries = queries,
                             .models = models,
                             .lake_view = lake_view,

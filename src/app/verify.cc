@@ -4,6 +4,7 @@
 #include <iterator>
 #include <optional>
 
+#include "app/erasures.h"
 #include "app/wiring.h"
 #include "lake/books.h"
 #include "transform/reconcile.h"
@@ -25,10 +26,10 @@ void print(const ingest::Balance& balance) {
               count(balance.journal_begin), count(balance.journal_end));
   std::printf(
       "store      %llu records: %llu stored, %llu repeats, %llu quarantined, "
-      "%llu let go\n",
+      "%llu let go, %llu erased\n",
       count(balance.store.total().count), count(balance.store.of(store::Outcome::stored).count),
       count(balance.store.of(store::Outcome::repeat).count), count(balance.store.of(store::Outcome::quarantined).count),
-      count(balance.store.of(store::Outcome::purged).count));
+      count(balance.store.of(store::Outcome::purged).count), count(balance.store.of(store::Outcome::erased).count));
   if (balance.journal_end > balance.store_end)
     std::printf("on the way %llu records are in the journal and not yet durable in the store\n",
                 count(balance.journal_end - balance.store_end));
@@ -41,16 +42,27 @@ void print(const ingest::Balance& balance) {
 void print(const lake::Balance& lake, uint64_t journal_end) {
   const auto of = [&](lake::Kind kind) { return count(lake.by_kind[static_cast<size_t>(kind)].count); };
   std::printf(
-      "lake       %llu records (%llu … %llu): %llu locations, %llu commands, %llu quarantined, %llu others; %llu "
-      "files, "
-      "%llu bytes\n",
+      "lake       %llu records (%llu … %llu): %llu locations, %llu commands, %llu quarantined, %llu others, %llu "
+      "erased; %llu files, %llu bytes\n",
       count(lake.mark.end - lake.mark.begin), count(lake.mark.begin), count(lake.mark.end), of(lake::Kind::location),
-      of(lake::Kind::command), of(lake::Kind::quarantined), of(lake::Kind::other), count(lake.files),
-      count(lake.bytes));
+      of(lake::Kind::command), of(lake::Kind::quarantined), of(lake::Kind::other), of(lake::Kind::erased),
+      count(lake.files), count(lake.bytes));
   if (journal_end > lake.mark.end)
     std::printf("on the way %llu records are in the journal and not yet in the lake\n",
                 count(journal_end - lake.mark.end));
   print(lake.differences);
+}
+
+// What is being taken out is no difference: the books hold at every moment of it.
+Result<void> print_erasures(const Config& config, const DataFolder& folder) {
+  TRY_LET(const auto store, open_store_to_read(config, folder));
+  TRY_LET(const auto journal, journal::open_journal_reader(folder.journal(), system_files()));
+  TRY_LET(const std::vector<std::string> unfinished,
+          unfinished_erasures(folder, journal->epochs(), journal->partition(), *store));
+  for (const std::string& position : unfinished)
+    std::printf("UNFINISHED erasure %s: waybill up goes on with it, data of the name is still there\n",
+                position.c_str());
+  return {};
 }
 
 void print(const transform::Reconciliation& treated, ingest::Depth depth) {
@@ -139,6 +151,7 @@ Result<bool> run_verify(const Config& config, ingest::Depth depth) {
     print(treated, depth);
     balances = balances && of_lake.balances() && treated.differences.empty();
   }
+  TRY(print_erasures(config, folder));
   print_verdict(balances);
   return balances;
 }

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "app/name_key.h"
 #include "base/environment.h"
 #include "base/random.h"
 #include "base/secret_file.h"
@@ -18,8 +19,12 @@ constexpr std::chrono::seconds s3_read_patience{10};
 
 bool is_in_bucket(const Config& config) { return config.lake_location.starts_with("s3://"); }
 
-store::RocksOptions rocks_options(const Config& config, const DataFolder& folder, store::Access access) {
-  return {.folder = folder.store(), .cache_bytes_max = config.store_cache_mib_max * mib, .access = access};
+store::RocksOptions rocks_options(const Config& config, const DataFolder& folder, store::Access access,
+                                  std::shared_ptr<wire::ErasedNames> erased) {
+  return {.folder = folder.store(),
+          .cache_bytes_max = config.store_cache_mib_max * mib,
+          .access = access,
+          .erased = std::move(erased)};
 }
 
 // A name of the settings with the secret in its file, or what the environment has; never one of the one with another's.
@@ -87,20 +92,27 @@ Result<std::unique_ptr<journal::Journal>> open_journal_of(const Config& config, 
 }
 
 Result<std::unique_ptr<store::Store>> open_store_of(const Config& config, const DataFolder& folder) {
-  auto store = store::open_rocks_store(rocks_options(config, folder, store::Access::read_write), system_files());
+  TRY_LET(auto erased, erased_names_of(config));
+  auto store = store::open_rocks_store(rocks_options(config, folder, store::Access::read_write, std::move(erased)),
+                                       system_files());
   if (!store) return fail_in("open the store", store.error());
   return store;
 }
 
-Result<OpenStore> open_store_for_backup(const Config& config, const DataFolder& folder) {
-  auto opened =
-      store::open_rocks_store_for_backup(rocks_options(config, folder, store::Access::read_write), system_files());
+Result<OpenStore> open_store_for_backup(const Config& config, const DataFolder& folder,
+                                        std::shared_ptr<wire::ErasedNames> erased) {
+  if (!erased) {
+    TRY_LET(erased, erased_names_of(config));
+  }
+  auto opened = store::open_rocks_store_for_backup(
+      rocks_options(config, folder, store::Access::read_write, std::move(erased)), system_files());
   if (!opened) return fail_in("open the store", opened.error());
   return OpenStore{.store = std::move(opened->store), .hold_live_files = std::move(opened->hold_live_files)};
 }
 
 Result<std::unique_ptr<store::Store>> open_store_to_read(const Config& config, const DataFolder& folder) {
-  auto store = store::open_rocks_store(rocks_options(config, folder, store::Access::read_only), system_files());
+  auto store =
+      store::open_rocks_store(rocks_options(config, folder, store::Access::read_only, nullptr), system_files());
   if (!store) return fail_in("open the store to read", store.error());
   return store;
 }

@@ -12,18 +12,20 @@
 #include "store/live_files.h"
 #include "store/store.h"
 #include "transform/engine.h"
+#include "wire/erased_names.h"
 
 namespace waybill::app {
 
 Result<std::unique_ptr<journal::Journal>> open_journal_of(const Config& config, const DataFolder& folder,
                                                           Metrics& metrics);
 Result<std::unique_ptr<store::Store>> open_store_of(const Config& config, const DataFolder& folder);
-// With what a backup needs of it.
+// With what a backup needs of it. `erased`: who is, shared with whoever else asks; null: it knows it for itself.
 struct OpenStore {
   std::unique_ptr<store::Store> store;
   store::HoldLiveFiles hold_live_files;
 };
-Result<OpenStore> open_store_for_backup(const Config& config, const DataFolder& folder);
+Result<OpenStore> open_store_for_backup(const Config& config, const DataFolder& folder,
+                                        std::shared_ptr<wire::ErasedNames> erased = nullptr);
 Result<std::unique_ptr<store::Store>> open_store_to_read(const Config& config, const DataFolder& folder);
 // Where the lake is: to write where the data folder is held, else to read. invalid: settings that do not fit together.
 Result<std::unique_ptr<lake::Objects>> open_objects_of(const Config& config, const DataFolder& folder,

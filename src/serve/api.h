@@ -16,6 +16,7 @@
 #include "ingest/progress.h"
 #include "journal/journal.h"
 #include "serve/audit.h"
+#include "serve/erasures.h"
 #include "serve/hooks.h"
 #include "serve/http.h"
 #include "serve/tokens.h"
@@ -95,6 +96,7 @@ struct ApiParts {
   std::function<Result<void>(const std::string& to, uint64_t keep)> start_backup = {};
   std::function<std::string()> backup_state = {};
   Webhooks* webhooks = nullptr;  // where it is missing, so are the routes
+  Erasures* erasures = nullptr;  // where it is missing, so are the routes
   // The answer to a SELECT over the lake as its body, within what this one may read (else denied). Where it is missing, so is the route.
   std::function<Result<std::string>(const Principal& who, const std::string& sql, AnswerForm form)> ask_lake = {};
   // Nothing: the lake cannot be asked now. Where it is missing there is no lake.
@@ -130,6 +132,7 @@ std::vector<Route> backup_routes(const ApiParts& parts);
 std::vector<Route> live_routes(const ApiParts& parts);
 std::vector<Route> hook_routes(const ApiParts& parts);
 std::vector<Route> query_routes(const ApiParts& parts);
+std::vector<Route> erasure_routes(const ApiParts& parts);
 std::vector<Route> lake_routes(const ApiParts& parts);
 
 }  // namespace waybill::serve

@@ -22,9 +22,10 @@ wire::InputParser& parser() {
 }
 
 // Empty; each thread keeps its own, with the memory that the last bodies needed.
-ingest::Batch& empty_batch() {
+ingest::Batch& empty_batch(const ingest::Acceptor& acceptor) {
   thread_local ingest::Batch one;
   one.clear();
+  one.judge_by(acceptor.erased());
   return one;
 }
 
@@ -111,7 +112,7 @@ class Writes {
     if (const auto* failure = std::get_if<wire::ItemFailure>(&*item)) return rejected_item(request, *failure);
     const Location& location = std::get<Location>(*item);
     if (const auto refused = what_others_carry(request, location)) return rejected_item(request, *refused);
-    ingest::Batch& batch = empty_batch();
+    ingest::Batch& batch = empty_batch(parts_.acceptor);
     batch.add(location);
     const Result<journal::Appended> kept = parts_.acceptor.accept(batch);
     if (!kept) return reply_of(kept.error());
@@ -202,7 +203,11 @@ class Writes {
   class Arriving final : public wire::ItemSink<T> {
    public:
     Arriving(const Writes& writes, const Request& request, std::string_view source, Time received_at)
-        : writes_(writes), request_(request), source_(source), received_at_(received_at) {}
+        : batch(empty_batch(writes.parts_.acceptor)),
+          writes_(writes),
+          request_(request),
+          source_(source),
+          received_at_(received_at) {}
 
     void take(T& item) override {
       if constexpr (std::is_same_v<T, Location>) {
@@ -224,7 +229,7 @@ class Writes {
       failures.push_back(std::move(failure));
     }
 
-    ingest::Batch& batch = empty_batch();
+    ingest::Batch& batch;
     std::vector<wire::ItemFailure> failures;  // without the items themselves
     std::vector<size_t> failed_at;
     bool all_missing = true;
