@@ -129,12 +129,13 @@ TEST_F(LakeQueriesTest, stopped_it_answers_nothing_more) {
 TEST_F(LakeQueriesTest, an_answer_goes_into_a_parquet_file) {
   make_lake();
   const std::string out = join_path(config_.data, "out.parquet");
-  const auto rows = ask_lake_into(config_, folder_, {.sql = "SELECT deliveries FROM final.fact"}, out);
+  const auto rows = ask_lake_into(config_, folder_, *copies_, {.sql = "SELECT deliveries FROM final.fact"}, out);
   ASSERT_TRUE(rows) << rows.error().message;
   EXPECT_EQ(*rows, 1U);
   EXPECT_TRUE(system_files().info(out));
   const std::string broken = join_path(config_.data, "broken.parquet");
-  EXPECT_FALSE(ask_lake_into(config_, folder_, {.sql = "SELECT 'x'::INTEGER + deliveries FROM final.fact"}, broken));
+  EXPECT_FALSE(
+      ask_lake_into(config_, folder_, *copies_, {.sql = "SELECT 'x'::INTEGER + deliveries FROM final.fact"}, broken));
   EXPECT_FALSE(system_files().info(broken));
 }
 
