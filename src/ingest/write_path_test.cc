@@ -353,8 +353,9 @@ TEST(WritePath, the_store_lets_go_by_command_of_what_others_have_read_again_and_
                  .consumers = {{.name = "lake",
                                 .durable = [] { return 2 * store::ledger_span; },
                                 .sum = [&](uint64_t from, uint64_t to) -> std::optional<store::Sum> {
+                                  const auto ledgers = process.store().ledgers().value();
                                   store::Sum sum;
-                                  for (const auto& ledger : *process.store().ledgers())
+                                  for (const auto& ledger : ledgers)
                                     if (ledger.from >= from && ledger.to <= to) sum += ledger.total();
                                   return sum;
                                 },
