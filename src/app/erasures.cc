@@ -255,7 +255,7 @@ Result<void> Erasures::wait_for_tables(Certificate& certificate, const std::stop
   transform::Graph graph;
   {
     TRY_LET(const auto engine, open_engine_of(parts_.config, parts_.folder, 1));
-    TRY_LET(graph, graph_of(*engine, {}));
+    TRY_LET(graph, graph_of(*engine, parts_.config.transform_models, *catalog.now()));
   }
   const auto current = [&]() -> Result<bool> {
     TRY(catalog.refresh());
