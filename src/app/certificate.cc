@@ -25,6 +25,8 @@ constexpr std::array elsewhere = {
               "the next start of the process"},
     Elsewhere{"texts that nobody can read as a name: attributes, notes, quarantined items that are no JSON object",
               "they are looked through by you: GET /v1/quarantine"},
+    Elsewhere{"tables of other sources (external.…), which say what their source says",
+              "the source says it no more and is run again, or waybill source remove --rows"},
     Elsewhere{"copies of a bucket's files for questions (lake-copies/)",
               "they are pushed out by others (lake.copies_mib_max), or you remove the folder while it is stopped",
               true},

@@ -343,11 +343,11 @@ Setting grants_setting() {
 
 std::vector<Setting> transform_settings() {
   constexpr uint64_t day_seconds = 86400;
-  return {number("transform.every_seconds", "--transform-every-seconds", &Config::transform_every_seconds, 0,
-                 day_seconds,
-                 "the treated and final tables are made anew so often, where something is new; 0: only by command"),
-          text("transform.models", "--transform-models", &Config::transform_models, "a folder",
-               "a company's own models, treated/ and final/ in it, beside those of Waybill or in their place")};
+  return {
+      number("transform.every_seconds", "--transform-every-seconds", &Config::transform_every_seconds, 0, day_seconds,
+             "the treated and final tables are made anew so often, where something is new; 0: only by command"),
+      text("transform.models", "--transform-models", &Config::transform_models, "a folder",
+           "a company's own models, treated/ and final/ in it, beside those of Waybill or in their place")};
 }
 
 std::vector<Setting> query_settings() {

@@ -7,6 +7,7 @@
 #include "base/pause.h"
 #include "base/process.h"
 #include "ingest/erase_journal.h"
+#include "lake/order_tables.h"
 #include "transform/plan.h"
 
 namespace waybill::app {
@@ -35,6 +36,7 @@ Result<void> wait_until(const std::stop_token& stop, std::chrono::milliseconds b
 
 // Whether the models have taken in every raw file that this version of the lake had. Newer ones hold nothing of the name.
 bool tables_are_of(const lake::Snapshot& lake, const transform::Graph& graph, uint64_t version) {
+  if (!lake::order_tables_are_of(lake, version)) return false;
   lake::Snapshot then = lake;
   std::erase_if(then.files, [&](const auto& entry) {
     return entry.second.table.starts_with("raw.") && entry.second.changed > version;

@@ -1,6 +1,7 @@
 #include "lake/order_tables.h"
 
 #include <algorithm>
+#include <charconv>
 #include <cstdio>
 #include <set>
 #include <tuple>
@@ -249,7 +250,27 @@ std::string made_of(const Snapshot& lake, const std::set<std::string>& dates) {
   return std::to_string(crc32c(as_bytes(all)));
 }
 
+// What the property says: of what they were made, and in which version of the lake that was.
+struct LastMade {
+  std::string of;
+  uint64_t version = 0;
+};
+LastMade last_made(const Snapshot& lake) {
+  const auto found = lake.properties.find(std::string(made_of_property));
+  if (found == lake.properties.end()) return {};
+  const std::string& text = found->second;
+  const size_t space = std::min(text.find(' '), text.size());
+  LastMade made{.of = text.substr(0, space)};
+  std::from_chars(text.data() + std::min(space + 1, text.size()), text.data() + text.size(), made.version);
+  return made;
+}
+
 }  // namespace
+
+bool order_tables_are_of(const Snapshot& lake, uint64_t version) {
+  const LastMade last = last_made(lake);
+  return last.version >= version || last.of == made_of(lake, location_dates(lake));
+}
 
 std::vector<OrderTable> order_tables() {
   return {{.name = std::string(assignment_name), .columns = specs_of("fix_date", given_columns)},
@@ -260,10 +281,9 @@ Result<std::optional<Change>> make_order_tables(const Snapshot& lake, Objects& o
                                                 uint64_t claim) {
   const std::set<std::string> dates = location_dates(lake);
   const std::string of = made_of(lake, dates);
-  const auto before = lake.properties.find(std::string(made_of_property));
-  if (before != lake.properties.end() && before->second == of) return std::nullopt;
+  if (last_made(lake).of == of) return std::nullopt;
   Change change{.role = role, .claim = claim, .what = "transform treated.assignment, treated.ordered"};
-  change.set[std::string(made_of_property)] = of;
+  change.set[std::string(made_of_property)] = of + ' ' + std::to_string(lake.version);
   TRY_LET(const Orders orders, read_orders(lake, objects));
   const std::vector<OrderTable> tables = order_tables();
   TRY(TableChange(lake, objects, tables[0], change).make(given_columns, given_by_date(orders, dates)));

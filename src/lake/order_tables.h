@@ -32,4 +32,7 @@ std::vector<OrderTable> order_tables();
 Result<std::optional<Change>> make_order_tables(const Snapshot& lake, Objects& objects, const std::string& role,
                                                 uint64_t claim);
 
+// Whether they were made in that version of the lake or a later one, or would be the same if they were made now.
+bool order_tables_are_of(const Snapshot& lake, uint64_t version);
+
 }  // namespace waybill::lake
