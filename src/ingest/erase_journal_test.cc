@@ -68,7 +68,8 @@ class EraseJournalTest : public testing::Test {
     return replaced;
   }
   bool says(const std::string& text) {
-    for (const FileInfo& file : files->list("journal").value())
+    const std::vector<FileInfo> listed = files->list("journal").value();
+    for (const FileInfo& file : listed)
       if (read_file(*files, "journal/" + file.name).value().find(text) != std::string::npos) return true;
     return false;
   }
