@@ -116,6 +116,8 @@ Result<void> write_certificate(Files& files, const std::string& folder, const Ce
       .integer(to_us(certificate.erasure.at))
       .key("begun_at_us")
       .integer(to_us(certificate.begun_at));
+  if (certificate.done_at) json.key("done_at_us").integer(to_us(*certificate.done_at));
+  json.key("lake").text(certificate.lake_in_bucket ? "bucket" : certificate.lake_looked_at ? "folder" : "none");
   json.key("certificate").raw(to_json(certificate)).end_object();
   return write_file_atomically(files, certificate_path(folder, certificate.position), json.take() + "\n");
 }
@@ -136,14 +138,22 @@ Result<std::optional<Certificate>> read_certificate(Files& files, const std::str
   certificate.erasure.at = at_us(file.integer("asked_at_us"));
   certificate.erasure.by = json.text("asked_by");
   certificate.begun_at = at_us(file.integer("begun_at_us"));
+  if (file.has("done_at_us")) certificate.done_at = at_us(file.integer("done_at_us"));
+  const std::string lake_in = file.text("lake");
+  certificate.lake_in_bucket = lake_in == "bucket";
+  certificate.lake_looked_at = lake_in != "none";
   certificate.starts = json.number("starts");
+  if (json.has("step")) certificate.step = json.text("step");
+  if (json.has("why")) certificate.why = json.text("why");
   wire::JsonObject journal = json.object("journal"), store = json.object("store"), lake = json.object("lake");
   certificate.below = journal.number("below");
   certificate.journal_records = journal.number("records");
+  certificate.journal_segments = journal.number("segments_looked_at");
   certificate.store_locations = store.number("locations");
   certificate.store_others = store.number("other_rows");
   certificate.lake_files = lake.number("raw_files");
   certificate.lake_rows = lake.number("raw_rows");
+  certificate.table_files = lake.number("table_files_made_anew");
   if (!file.ok() || !json.ok()) return fail(Code::corrupt, path + ": not an erasure's certificate");
   return certificate;
 }

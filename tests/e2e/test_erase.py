@@ -6,7 +6,7 @@ import pytest
 from running import Waybill, run
 
 GONE, STAYS = "courier-who-goes", "courier-who-stays"
-QUICK = {"WAYBILL_LAKE_ROLL_SECONDS": "1", "WAYBILL_TRANSFORM_EVERY_SECONDS": "1", "WAYBILL_JOURNAL_SEGMENT_MIB": "1"}
+QUICK = {"WAYBILL_LAKE_ROLL_SECONDS": "1", "WAYBILL_TRANSFORM_EVERY_SECONDS": "1", "WAYBILL_JOURNAL_SEGMENT_MIB": "4"}
 
 
 def locations(deliverer, count, first=0, order=None):
@@ -143,7 +143,7 @@ def test_without_a_process_it_is_kept_and_the_next_start_does_it(quick):
     unfinished = quick.verify()
     assert unfinished.returncode == 0 and "UNFINISHED erasure" in unfinished.stdout
     quick.start()
-    quick.wait_until(lambda: is_done(quick), seconds_max=90)
+    quick.wait_until(lambda: is_done(quick) and treated_are_made(quick, STAYS), seconds_max=90)
     assert_nothing_is_left(quick)
 
 
