@@ -134,9 +134,8 @@ Result<std::optional<Certificate>> Erasures::next_unfinished() const {
 void Erasures::run(const std::stop_token& stop) {
   // After a kill the store may not have put yet what the journal says of erasures.
   const uint64_t behind_at_start = parts_.journal.durable_end();
-  static_cast<void>(wait_until(stop, look_again, [&]() -> Result<bool> {
-    return parts_.store.watermarks().visible >= behind_at_start;
-  }));
+  static_cast<void>(wait_until(stop, look_again,
+                               [&]() -> Result<bool> { return parts_.store.watermarks().visible >= behind_at_start; }));
   while (!stop.stop_requested()) {
     auto next = next_unfinished();
     if (next && !*next) {

@@ -277,6 +277,39 @@ void stop_and_join(std::jthread& thread) {
   thread.join();
 }
 
+// What works on the lake beside its writer: questions, models, chores, other sources, and how it stands.
+struct BesideTheLake {
+  BesideTheLake(const Config& config, const DataFolder& folder, lake::Copies& copies, Clock& clock, Metrics& metrics,
+                LakeWriter* lake, ingest::Keeper& keeper)
+      : queries(config, folder, copies),
+        models(config, folder, copies, clock, metrics),
+        view(config, folder, clock, metrics),
+        chores([lake, &keeper](const serve::LakeChore& chore, const std::stop_token& asked) {
+          return do_chore(chore, lake, keeper, asked);
+        }),
+        sources(config, folder, clock, metrics) {}
+
+  void offer(serve::ApiParts& parts, const Config& config) {
+    parts.ask_lake = [this](const Principal& who, const std::string& sql, serve::AnswerForm form) {
+      return queries.ask(who, sql, form);
+    };
+    parts.lake_custody = custody_of(config, view, parts.journal.partition());
+    parts.start_lake_chore = [this](const serve::LakeChore& chore) { return chores.start(chore); };
+    parts.lake_chore_state = [this] { return chores.state(); };
+  }
+  void start(const Config& config) {
+    models.start();
+    if (config.lake_enabled) view.start();
+    sources.start();
+  }
+
+  LakeQueries queries;
+  ModelSchedule models;
+  LakeView view;
+  LakeChores chores;
+  SourceSchedule sources;
+};
+
 // All that was opened, to be used.
 struct Opened {
   const PlatformOptions& options;
@@ -288,11 +321,7 @@ struct Opened {
   ingest::Silence& silence;
   Backups& backups;
   Erasures& erasures;
-  LakeQueries& queries;
-  ModelSchedule& models;
-  LakeView& lake_view;
-  LakeChores& chores;
-  SourceSchedule& sources;
+  BesideTheLake& beside;
   RunningWebhooks& webhooks;
   serve::Server& server;
   LakeWriter* lake;  // null: none is written
@@ -309,10 +338,8 @@ Result<void> serve_until(std::stop_token stop, const Opened& opened) {
   const auto outside = watch_outside(opened.options, opened.tokens, opened.tls);
   opened.webhooks.start();
   if (opened.lake) opened.lake->start([&ending](const Error& error) { ending.fail(error); });
-  opened.models.start();
+  opened.beside.start(config);
   opened.erasures.start();
-  if (config.lake_enabled) opened.lake_view.start();
-  opened.sources.start();
   opened.server.start();
   Supervised supervised(opened.server, opened.clock);
   TRY_LET(const std::string url, say_where(opened.options, opened.server.port()));
@@ -322,15 +349,15 @@ Result<void> serve_until(std::stop_token stop, const Opened& opened) {
   supervised.stopping();
   log::info("stopping", {{"why", ended ? "asked to" : ended.error().message}});
   stop_and_join(driving);
-  opened.queries.stop();
+  opened.beside.queries.stop();
   opened.erasures.stop();
-  opened.lake_view.stop();
-  opened.models.stop();
-  opened.sources.stop();
+  opened.beside.view.stop();
+  opened.beside.models.stop();
+  opened.beside.sources.stop();
   opened.server.stop(stop_wait_max);
   say_stopped(config.data);
   opened.backups.stop();
-  opened.chores.stop();
+  opened.beside.chores.stop();
   for (std::jthread* thread : {&listening, &subscribing, &keeping}) stop_and_join(*thread);
   if (opened.lake) opened.lake->stop(stop_wait_max);
   TRY(ending.result());
@@ -373,36 +400,25 @@ Result<void> run_platform(const PlatformOptions& options, std::stop_token stop) 
   Erasures erasures({config, folder, *journal, *store, keeper, lake.get(), *erased, clock});
   TRY(remove_with_content(system_files(), folder.query_spill()));  // what a process that was killed left there
   TRY_LET(const auto copies, open_copies_of(config, folder));
-  LakeQueries queries(config, folder, *copies);
-  ModelSchedule models(config, folder, *copies, clock, *metrics);
-  LakeView lake_view(config, folder, clock, *metrics);
-  LakeChores chores([&](const serve::LakeChore& chore, const std::stop_token& asked) {
-    return do_chore(chore, lake.get(), keeper, asked);
-  });
-  SourceSchedule sources(config, folder, clock, *metrics);
+  BesideTheLake beside(config, folder, *copies, clock, *metrics, lake.get(), keeper);
   TRY_LET(const auto webhooks, open_webhooks({config, folder, *journal, *store, progress, *metrics}));
-  const serve::ApiParts parts{
-      .acceptor = acceptor,
-      .journal = *journal,
-      .store = *store,
-      .progress = progress,
-      .metrics = *metrics,
-      .clock = clock,
-      .audit = *audit,
-      .options = api_options(config, secure),
-      .not_ready_because = [&health] { return health.reasons(); },
-      .pages = pages(),
-      .tokens = tokens.get(),
-      .live = &live,
-      .start_backup = [&](const std::string& to, uint64_t keep) { return backups.start(to, keep); },
-      .backup_state = [&] { return backups.state(); },
-      .webhooks = webhooks.get(),
-      .erasures = &erasures,
-      .ask_lake = [&](const Principal& who, const std::string& sql,
-                      serve::AnswerForm form) { return queries.ask(who, sql, form); },
-      .lake_custody = custody_of(config, lake_view, journal->partition()),
-      .start_lake_chore = [&](const serve::LakeChore& chore) { return chores.start(chore); },
-      .lake_chore_state = [&] { return chores.state(); }};
+  serve::ApiParts parts{.acceptor = acceptor,
+                        .journal = *journal,
+                        .store = *store,
+                        .progress = progress,
+                        .metrics = *metrics,
+                        .clock = clock,
+                        .audit = *audit,
+                        .options = api_options(config, secure),
+                        .not_ready_because = [&health] { return health.reasons(); },
+                        .pages = pages(),
+                        .tokens = tokens.get(),
+                        .live = &live,
+                        .start_backup = [&](const std::string& to, uint64_t keep) { return backups.start(to, keep); },
+                        .backup_state = [&] { return backups.state(); },
+                        .webhooks = webhooks.get(),
+                        .erasures = &erasures};
+  beside.offer(parts, config);
   TRY_LET(const auto server, serve::open_server(server_options(config, tls.get()), serve::api_routes(parts), *gate,
                                                 durability_of(*journal, ending), progress, *metrics, clock));
 
@@ -416,11 +432,7 @@ Result<void> run_platform(const PlatformOptions& options, std::stop_token stop) 
                             .silence = silence,
                             .backups = backups,
                             .erasures = erasures,
-                            .queries = queries,
-                            .models = models,
-                            .lake_view = lake_view,
-                            .chores = chores,
-                            .sources = sources,
+                            .beside = beside,
                             .webhooks = *webhooks,
                             .server = *server,
                             .lake = lake.get(),
