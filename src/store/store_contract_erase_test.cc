@@ -42,7 +42,8 @@ TEST_P(StoreContract, an_erased_deliverer_is_in_no_row_and_in_the_books_as_erase
   EXPECT_EQ(order_track("B"), Seconds{20});
   EXPECT_EQ(last("B"), 20);
   EXPECT_FALSE(order("A")->order.deliverer);
-  for (const Assignment& assignment : order("B")->order.assignments) EXPECT_EQ(assignment.deliverer.text, "d2");
+  const auto other = order("B");
+  for (const Assignment& assignment : other->order.assignments) EXPECT_EQ(assignment.deliverer.text, "d2");
   EXPECT_TRUE(checked(store->find("c1")).empty());
   EXPECT_EQ(checked(store->access(Grant::Kind::token, "j1"))->given.subject, "");
   EXPECT_TRUE(checked(store->outbox({}, 1000)).empty());
