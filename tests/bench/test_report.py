@@ -90,7 +90,8 @@ def found():
     disk = {"json_bytes": 200, "journal_bytes": 50, "store_bytes": 40, "journal_folder_bytes": 60, "locations": 1, "books": "balances"}
     return {
         "posts": {"lines": [{"name": "POST", "connections": 64, "goal": 0.75, "rounds": {**both, "redis": [run(70)]}}], "books": "balances"},
-        "batches": {"lines": [{"name": "NDJSON", "rounds": both}], "sustained": {"NDJSON": run(1, kept_up_per_s=5e5)}, "books": "balances"},
+        "batches": {"lines": [{"name": "NDJSON", "rounds": {**both, "waybill": [run(50, kept_up_per_s=3e5)], "without": [run(60, kept_up_per_s=5e5)]}}],
+                    "books": "balances"},
         "reads": {"kept": 10, "orders": 1, "bytes": 180, "last": both, "track": {"1": [run(9)]}, "track_bytes": 9},
         "durability": {"lines": [{"name": "POST", "connections": 64, "items": 1,
                                   "rounds": {"waybill": [with_groups], "without": [with_groups]}}], "books": "balances"},
