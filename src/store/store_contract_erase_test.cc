@@ -47,7 +47,8 @@ TEST_P(StoreContract, an_erased_deliverer_is_in_no_row_and_in_the_books_as_erase
   EXPECT_TRUE(checked(store->find("c1")).empty());
   EXPECT_EQ(checked(store->access(Grant::Kind::token, "j1"))->given.subject, "");
   EXPECT_TRUE(checked(store->outbox({}, 1000)).empty());
-  EXPECT_EQ(everything_of(*store).find("d1"), std::string::npos);
+  const std::string all = everything_of(*store), rows = all.substr(0, all.find("ledger"));  // sums may look like a name
+  EXPECT_EQ(rows.find("d1"), std::string::npos) << rows;
   EXPECT_EQ(deliverer_track("d2"), Seconds{20});
 }
 
