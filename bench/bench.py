@@ -29,7 +29,7 @@ HEAD = """# What one machine does
 Written by `script/bench`, which measures the release beside others that get the same load in the same minutes, in turns first.
 Load, peers and server share the machine: what is found here is what is left for the server. Figures are medians of the rounds, the
 range in brackets. *Bad*: answers other than 2xx, and broken connections. `script/bench --quick` takes about three minutes, `--only`
-measures some parts again.
+measures some parts again. [docs/SPEED.md](../docs/SPEED.md) says where the time goes, and what stands between the figures and the goals.
 
 - machine: {machine}
 
