@@ -39,8 +39,8 @@ def ask(waybill, sql):
     return answer.json()["rows"]
 
 
-def treated_are_made(waybill, deliverer):
-    answer = waybill.post("/v1/query", {"sql": f"SELECT count(*) FROM treated.location WHERE deliverer_id = '{deliverer}'"})
+def treated_are_made(waybill, deliverer, table="treated.location"):
+    answer = waybill.post("/v1/query", {"sql": f"SELECT count(*) FROM {table} WHERE deliverer_id = '{deliverer}'"})
     return answer.status_code == 200 and answer.json()["rows"][0][0] > 0
 
 
@@ -145,7 +145,7 @@ def test_without_a_process_it_is_kept_and_the_next_start_does_it(quick):
     unfinished = quick.verify()
     assert unfinished.returncode == 0 and "UNFINISHED erasure" in unfinished.stdout
     quick.start()
-    quick.wait_until(lambda: is_done(quick) and treated_are_made(quick, STAYS), seconds_max=90)
+    quick.wait_until(lambda: is_done(quick) and treated_are_made(quick, STAYS, "final.dim_deliverer"), seconds_max=90)
     assert_nothing_is_left(quick)
 
 
