@@ -30,15 +30,13 @@ class ErasureDesk {
 
   Reply add(const Request& request) {
     Asked asked;
-    size_t members = 0;
     const auto read =
         wire::read_object(request.body, names, [&](size_t which, std::string_view value, wire::FieldReader& fields) {
-          ++members;
           return which == 0 ? fields.id(names[which], value, asked.deliverer)
                             : fields.id(names[which], value, asked.order);
         });
     if (!read) return refused(read.error());
-    if (members > 1 || asked.deliverer.has_value() == asked.order.has_value())
+    if (asked.deliverer.has_value() == asked.order.has_value())
       return refused({.field = "deliverer_id",
                       .reason = "expected one of deliverer_id and order_id",
                       .raw = {},
