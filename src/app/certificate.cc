@@ -90,7 +90,7 @@ Result<std::string> certificate_lines(std::string_view text) {
   TRY(checker.check(text));
   wire::JsonObject json(text);
   const bool done = json.text("state") == "done";
-  std::string lines = "erasure    " + json.text("id") + " of a " + json.text("kind") + ", hash of the name " +
+  std::string lines = "erasure    " + json.text("id") + " of one " + json.text("kind") + ", hash of the name " +
                       json.text("name_hash") + "\nasked      " + json.text("asked_at") + " by " + json.text("asked_by");
   if (done) lines += ", done " + json.text("done_at");
   if (!done) lines += "\nRUNNING    step: " + (json.has("step") ? json.text("step") : "begins");

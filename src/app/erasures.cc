@@ -117,7 +117,8 @@ Result<std::string> Erasures::all() {
 Result<Certificate> Erasures::certificate_of(const store::ErasureRow& row) const {
   const std::string position = to_string(parts_.journal.position(row.offset));
   TRY_LET(std::optional<Certificate> kept, read_certificate(system_files(), parts_.folder.erasures(), position));
-  Certificate certificate = kept.value_or(Certificate{.position = position, .begun_at = row.erasure.at});
+  Certificate certificate = kept.value_or(
+      Certificate{.position = position, .begun_at = row.erasure.at, .lake_looked_at = parts_.lake != nullptr});
   certificate.erasure = row.erasure;
   return certificate;
 }

@@ -104,7 +104,7 @@ class RocksCursor final : public Cursor {
     options.snapshot = snapshot;
     if (!prefix_.empty()) options.iterate_lower_bound = &lower_;
     if (!behind_.empty()) options.iterate_upper_bound = &upper_;
-    rows_.reset(db.NewIterator(options, table));
+    rows_.reset(table != nullptr ? db.NewIterator(options, table) : rocksdb::NewEmptyIterator());
   }
 
   void seek(std::string_view key) override { rows_->Seek(slice(key)); }
@@ -304,9 +304,11 @@ class RocksTables final : public Tables {
   };
 
   Result<bool> get(Table table, std::string_view key, std::string& value, const rocksdb::Snapshot* snapshot) const {
+    rocksdb::ColumnFamilyHandle* const handle = tables_[static_cast<size_t>(table)];
+    if (handle == nullptr) return false;
     rocksdb::ReadOptions options;
     options.snapshot = snapshot;
-    const Status status = db_->Get(options, tables_[static_cast<size_t>(table)], slice(key), &value);
+    const Status status = db_->Get(options, handle, slice(key), &value);
     if (status.IsNotFound() && !status.IsPathNotFound()) return false;
     if (!status.ok()) return fail_of(status);
     return true;
@@ -441,31 +443,39 @@ std::vector<rocksdb::ColumnFamilyDescriptor> table_options(const RocksOptions& o
   return tables;
 }
 
-// A table that this version does not know was made by a newer one.
-Result<void> check_tables(const rocksdb::DBOptions& database, const RocksOptions& options) {
+// The tables that the folder has. One that this version does not know was made by a newer one.
+Result<std::vector<std::string>> list_tables(const rocksdb::DBOptions& database, const RocksOptions& options) {
   std::vector<std::string> names;
   const Status listed = rocksdb::DB::ListColumnFamilies(database, options.folder, &names);
-  if (options.access == Access::read_write && (listed.IsPathNotFound() || listed.IsNotFound())) return {};
+  if (options.access == Access::read_write && (listed.IsPathNotFound() || listed.IsNotFound())) return names;
   if (!listed.ok()) return fail_of(listed);
   for (const std::string& name : names)
     if (std::ranges::find(table_names, name) == table_names.end())
       return fail(Code::invalid, "the store has a table " + name +
                                      " that this version does not know: use the newer version that wrote it");
-  return {};
+  return names;
 }
 
 Result<std::unique_ptr<RocksTables>> open_tables(const RocksOptions& options, Files& files) {
   auto below = std::make_unique<Below>(files);
   rocksdb::DBOptions database = database_options(options);
   database.env = below->env.get();
-  TRY(check_tables(database, options));
+  TRY_LET(const std::vector<std::string> names, list_tables(database, options));
+  std::vector<rocksdb::ColumnFamilyDescriptor> wanted = table_options(options, below->purged);
+  // A writer makes what is missing; to a reader of what an older version wrote it is empty.
+  const bool reads = options.access == Access::read_only;
+  if (reads)
+    std::erase_if(wanted, [&](const auto& table) { return std::ranges::find(names, table.name) == names.end(); });
   std::vector<rocksdb::ColumnFamilyHandle*> tables;
   rocksdb::DB* db = nullptr;
-  const Status opened =
-      options.access == Access::read_only
-          ? rocksdb::DB::OpenForReadOnly(database, options.folder, table_options(options, below->purged), &tables, &db)
-          : rocksdb::DB::Open(database, options.folder, table_options(options, below->purged), &tables, &db);
+  const Status opened = reads ? rocksdb::DB::OpenForReadOnly(database, options.folder, wanted, &tables, &db)
+                              : rocksdb::DB::Open(database, options.folder, wanted, &tables, &db);
   if (!opened.ok()) return fail_of(opened);
+  for (size_t i = 0; i < table_count; ++i)
+    if (i >= wanted.size() || wanted[i].name != table_names[i]) {
+      wanted.insert(wanted.begin() + static_cast<ptrdiff_t>(i), {std::string(table_names[i]), {}});
+      tables.insert(tables.begin() + static_cast<ptrdiff_t>(i), nullptr);
+    }
   return std::make_unique<RocksTables>(std::move(below), std::unique_ptr<rocksdb::DB>(db), std::move(tables), options,
                                        database.write_buffer_manager);
 }

@@ -51,6 +51,38 @@ TEST(RocksStore, a_second_writer_is_refused) {
   EXPECT_EQ(open_rocks_store(small(folder.store()), system_files()).error().code, Code::conflict);
 }
 
+TEST(RocksStore, a_reader_of_what_an_older_version_wrote_finds_nothing_in_the_tables_that_it_had_not) {
+  const Folder folder;
+  {
+    const auto writer = checked(open_rocks_store(small(folder.store()), system_files()));
+    ASSERT_TRUE(writer->put(journal, locations(0, 100)));
+    ASSERT_TRUE(writer->flush());
+  }
+  {
+    std::vector<std::string> names;
+    ASSERT_TRUE(rocksdb::DB::ListColumnFamilies({}, folder.store(), &names).ok());
+    std::vector<rocksdb::ColumnFamilyDescriptor> tables;
+    for (const std::string& name : names) tables.emplace_back(name, rocksdb::ColumnFamilyOptions());
+    std::vector<rocksdb::ColumnFamilyHandle*> handles;
+    rocksdb::DB* opened = nullptr;
+    ASSERT_TRUE(rocksdb::DB::Open({}, folder.store(), tables, &handles, &opened).ok());
+    const std::unique_ptr<rocksdb::DB> db(opened);
+    for (auto* handle : handles) {
+      const bool dropped = handle->GetName() != "erasure" || db->DropColumnFamily(handle).ok();
+      ASSERT_TRUE(dropped);
+      db->DestroyColumnFamilyHandle(handle);
+    }
+  }
+  {
+    const auto reader = checked(open_rocks_store(small(folder.store(), Access::read_only), system_files()));
+    ASSERT_TRUE(reader);
+    EXPECT_TRUE(checked(reader->erasures()).empty());
+    EXPECT_EQ(checked(reader->recount()).locations_and_commands.count, 100u);
+  }
+  const auto writer = checked(open_rocks_store(small(folder.store()), system_files()));
+  EXPECT_TRUE(writer->put(journal, locations(100, 1)));
+}
+
 TEST(RocksStore, a_newer_format_is_refused) {
   const Folder folder;
   {
