@@ -25,6 +25,10 @@ if(WAYBILL_SANITIZE)
     add_compile_options(-Wno-tsan)  # Asio's fences, which ThreadSanitizer does not follow
     add_link_options(-Wl,--version-script=${CMAKE_SOURCE_DIR}/cmake/tsan.map)
   endif()
+  if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND WAYBILL_SANITIZE MATCHES undefined)
+    # A third of the time it takes to compile. The build of the fuzzers has these checks; ASan stops at a null pointer as well.
+    add_compile_options(-fno-sanitize=null,alignment,vptr)
+  endif()
 endif()
 
 # Where programs look for what they load late and for the libraries that no distribution brings: in a build tree and installed.

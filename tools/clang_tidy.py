@@ -6,6 +6,7 @@ command line and the content of each file that the compiler read for it (ninja k
 The memory is a folder of empty files outside the tree: ${XDG_CACHE_HOME:-~/.cache}/waybill/clang-tidy.
 """
 import concurrent.futures
+import functools
 import hashlib
 import json
 import os
@@ -15,9 +16,17 @@ import subprocess
 import sys
 import time
 
+import pinned_venv
+
 ROOT = pathlib.Path(__file__).resolve().parent.parent
-TOOL = "clang-tidy-19"
+WANTED = ROOT / "tools" / "clang-tidy.txt"
 KEPT_S_MAX = 30 * 24 * 3600  # a key that nobody asked for this long is forgotten
+
+
+@functools.cache
+def tool():
+    program, = pinned_venv.pinned_venv(WANTED).glob("lib/python*/site-packages/clang_tidy/data/bin/clang-tidy")
+    return program
 
 
 def memory():
@@ -40,7 +49,7 @@ class Keys:
     def __init__(self, build):
         self.build = build
         self.reads = read_by_object(build)
-        version = subprocess.run([TOOL, "--version"], capture_output=True, text=True, check=True).stdout
+        version = subprocess.run([tool(), "--version"], capture_output=True, text=True, check=True).stdout
         self.common = version + (ROOT / ".clang-tidy").read_text()
         self.seen = {}
 
@@ -67,8 +76,10 @@ class Keys:
 
 
 def check(build, source):
-    """What clang-tidy says of one source; empty where it is clean. g++ has given its warnings already, so -w."""
-    ran = subprocess.run([TOOL, "-p", build, "--quiet", "--extra-arg=-w", source], capture_output=True, text=True)
+    """What clang-tidy says of one source; empty where it is clean. g++ has given its warnings already, so -w; with its sanitizers,
+    system headers ask for headers that come with clang's only."""
+    ran = subprocess.run([tool(), "-p", build, "--quiet", "--extra-arg=-w", "--extra-arg=-fno-sanitize=all", source],
+                         capture_output=True, text=True)
     if ran.returncode == 0:
         return ""
     return (ran.stdout + "\n".join(line for line in ran.stderr.splitlines() if "warnings" not in line)).strip()

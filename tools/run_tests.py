@@ -29,12 +29,13 @@ import services
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 LIVE = ["e2e"]  # the suites of tests/ that also meet the release build
 LIVE_ONLY = ["api", "package", "s3"]  # those that meet no other
-PROGRAM_S_MAX = 20 * 60  # a test program or Python suite that runs longer is stopped and has failed
+LONGEST = ["crash", "e2e"]
+PROGRAM_S_MAX = 30 * 60  # a test program or Python suite that runs longer is stopped and has failed
 CRASH_CYCLES = 50  # kills of a running process in script/test; script/soak does this many for each of its minutes
 ORDERS = 1_000_000  # distinct order ids that one client sends in script/soak; in script/test it is a part of that
 OUTPUT_CHARS_MAX = 20_000  # of a failure's output: the end of it is shown
 RACES_S_MAX = 3600  # the same for one with ThreadSanitizer
-SLOWER = 5  # what tests/running.py is told of that
+SLOWER = {"tsan": 5, "several": 2}  # what tests/running.py is told of that, and where others run beside a test
 YEAR = {"YEAR_DAYS": 365, "YEAR_LOCATIONS_A_DAY": 12 * 86_400, "YEAR_KEEP_DAYS": 7}  # 378 million locations
 YEAR_S_MAX = 6 * 3600
 ENVIRONMENT = {
@@ -124,9 +125,12 @@ def gtest_outcome(command, seconds_max=PROGRAM_S_MAX, **variables):
 
 
 def pytest_outcome(folder, seconds_max=PROGRAM_S_MAX, before=(), **variables):
+    """Tests of several files run several at once, each with processes, a folder and ports of its own."""
+    several = ["-n", os.cpu_count()] if len(list(folder.glob("test_*.py"))) > 1 else []
+    variables = {"SLOWER": SLOWER["several"]} | variables
     with tempfile.TemporaryDirectory() as scratch:
         report = pathlib.Path(scratch) / "report.xml"
-        code, output = run_program([*before, sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--tb=long",
+        code, output = run_program([*before, sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--tb=long", *several,
                                     f"--junitxml={report}", folder], seconds_max, PYTHONDONTWRITEBYTECODE=1, **variables)
         outcome = Outcome()
         for case in xml.etree.ElementTree.parse(report).iter("testcase") if report.exists() else ():
@@ -196,7 +200,7 @@ def race_suites(build):
         steady = []
 
     def e2e(**options):
-        return pytest_outcome(ROOT / "tests" / "e2e", RACES_S_MAX, steady, WAYBILL=build / "waybill", SLOWER=SLOWER, **options)
+        return pytest_outcome(ROOT / "tests" / "e2e", RACES_S_MAX, steady, WAYBILL=build / "waybill", SLOWER=SLOWER["tsan"], **options)
 
     def unit(command):
         return races_outcome(lambda **options: gtest_outcome([*steady, *command], RACES_S_MAX, **options))
@@ -204,7 +208,8 @@ def race_suites(build):
 
 
 def python_suites():
-    return sorted({path.parent for path in (ROOT / "tests").glob("*/test_*.py") if path.parent.name not in LIVE_ONLY})
+    found = {path.parent for path in (ROOT / "tests").glob("*/test_*.py") if path.parent.name not in LIVE_ONLY}
+    return sorted(found, key=lambda folder: (folder.name not in LONGEST, folder.name))
 
 
 def fuzz_outcome(fuzzer, minutes):
@@ -223,9 +228,10 @@ def run_dev(tally):
     tally.suite("rules", rules_outcome)
     tally.suite("format", format_outcome)
     tally.suites(unit_suites(build), os.cpu_count())
-    for folder in python_suites():
-        tally.suite(folder.name, lambda: pytest_outcome(folder, WAYBILL=build / "waybill", CYCLES=CRASH_CYCLES))
-    tally.suite("clang-tidy", lambda: clang_tidy_outcome(build))
+    variables = {"WAYBILL": build / "waybill", "CYCLES": CRASH_CYCLES}
+    # They wait more than they compute, so two at a time, the longest first.
+    tally.suites([(folder.name, lambda folder=folder: pytest_outcome(folder, **variables)) for folder in python_suites()]
+                 + [("clang-tidy", lambda: clang_tidy_outcome(build))], os.cpu_count())
 
 
 def live_outcome(folder):
