@@ -65,12 +65,18 @@ def versitygw(folder, port):
              folder / "data"], {"ROOT_ACCESS_KEY": ACCESS_KEY, "ROOT_SECRET_KEY": SECRET_KEY})
 
 
-def versitygw_tls(folder, port):
-    """The same behind TLS, with a certificate that only WAYBILL_TEST_S3_CA_FILE vouches for."""
+def make_certificate(folder):
+    """(certificate, key): one that nobody but itself vouches for."""
     certificate, key = folder / CERTIFICATE, folder / "key.pem"
     subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "30",
                     "-subj", "/CN=waybill tests", "-addext", "subjectAltName=IP:127.0.0.1", "-keyout", key, "-out", certificate],
                    check=True, capture_output=True)
+    return certificate, key
+
+
+def versitygw_tls(folder, port):
+    """The same behind TLS, with a certificate that only WAYBILL_TEST_S3_CA_FILE vouches for."""
+    certificate, key = make_certificate(folder)
     command, environment = versitygw(folder, port)
     return [command[0], "--cert", certificate, "--key", key, *command[1:]], environment
 
@@ -110,17 +116,29 @@ def postgres(folder, port):
             "-c", "fsync=off"], {}
 
 
+def postgres_tls(folder, port):
+    """The same that offers TLS, with a certificate that only WAYBILL_TEST_POSTGRES_CA_FILE vouches for."""
+    command, environment = postgres(folder, port)
+    certificate, key = make_certificate(folder)
+    key.chmod(0o600)
+    if os.geteuid() == 0:
+        shutil.chown(key, "postgres", "postgres")
+    return [*command, "-c", "ssl=on", "-c", f"ssl_cert_file={certificate}", "-c", f"ssl_key_file={key}"], environment
+
+
 # Each: what starts it in a folder on a port, as a command and its environment.
-SERVICES = {"versitygw": versitygw, "versitygw-tls": versitygw_tls, "minio": minio, "postgres": postgres}
+SERVICES = {"versitygw": versitygw, "versitygw-tls": versitygw_tls, "minio": minio, "postgres": postgres,
+            "postgres-tls": postgres_tls}
 STARTED_BY_DEFAULT = ["versitygw"]
 
 
 def environment_of(folder, name):
     """What has to be known to use one that runs."""
     port, certificate = state_of(folder, name)["port"], (folder / name / CERTIFICATE).resolve()
-    if name == "postgres":
-        return {"WAYBILL_TEST_POSTGRES": f"postgresql://waybill@127.0.0.1:{port}/postgres", "WAYBILL_TEST_POSTGRES_PASSWORD": PASSWORD}
     tls = certificate.exists()
+    if name.startswith("postgres"):
+        return {"WAYBILL_TEST_POSTGRES": f"postgresql://waybill@127.0.0.1:{port}/postgres", "WAYBILL_TEST_POSTGRES_PASSWORD": PASSWORD,
+                "WAYBILL_TEST_POSTGRES_CA_FILE": str(certificate) if tls else ""}
     return {"WAYBILL_TEST_S3_ENDPOINT": f"{'https' if tls else 'http'}://127.0.0.1:{port}",
             "WAYBILL_TEST_S3_CA_FILE": str(certificate) if tls else "", "WAYBILL_TEST_S3_BUCKET": BUCKET,
             "WAYBILL_TEST_S3_REGION": REGION, "WAYBILL_TEST_S3_ACCESS_KEY": ACCESS_KEY, "WAYBILL_TEST_S3_SECRET_KEY": SECRET_KEY}
@@ -192,7 +210,7 @@ def try_to_start(folder, name, last):
                 raise Failed(f"{name} did not start: {(place / 'log').read_text(errors='replace')[-2000:]}")
             return None
         time.sleep(0.02)
-    if name != "postgres":
+    if not name.startswith("postgres"):
         make_bucket(environment_of(folder, name))
     return state
 

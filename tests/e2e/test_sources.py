@@ -292,6 +292,7 @@ class Database:
 
     def __init__(self, environment):
         self.uri, self.password = environment["WAYBILL_TEST_POSTGRES"], environment["WAYBILL_TEST_POSTGRES_PASSWORD"]
+        self.ca_file = environment["WAYBILL_TEST_POSTGRES_CA_FILE"]
 
     def run(self, sql):
         done = subprocess.run(["psql", "-v", "ON_ERROR_STOP=1", "-qX", self.uri, "-c", sql], capture_output=True, text=True, timeout=60,
@@ -342,3 +343,21 @@ def test_a_postgresql_table_is_read_by_its_growing_column(tmp_path, database):
     database.run("INSERT INTO events VALUES (5001, NULL), (10000, 'x')")
     assert counted(source(data, "run", *ALLOWED, environment=secret)) == (1, 0, 2, 0)
     assert rows(data, "SELECT count(*), count(DISTINCT id), max(id) FROM external.shop_events") == [[5002, 5002, 10000]]
+
+
+def test_a_database_behind_tls_is_read_where_its_certificate_is_trusted_and_not_otherwise(tmp_path):
+    if not services.postgres_folder():
+        pytest.skip("PostgreSQL's server is not installed here")
+    data = tmp_path / "data"
+    with services.running("postgres-tls") as environment:
+        database = Database(environment)
+        secret = {"SHOP_PASSWORD": database.password}
+        database.run("CREATE TABLE seen AS SELECT 1 AS id; CREATE VIEW secured AS SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()")
+        checked = database.uri + "?sslmode=verify-full"
+        source(data, "add", "shop.seen", "--postgres", checked, "--relation", "seen", "--secret-variable", "SHOP_PASSWORD")
+        refused = source(data, "run", *ALLOWED, environment=secret, good=False)
+        assert "certificate verify failed" in refused.stderr and database.password not in refused.stderr
+        source(data, "add", "erp.secured", "--postgres", checked, "--relation", "secured", "--secret-variable", "SHOP_PASSWORD",
+               "--ca-file", database.ca_file)
+        assert counted(source(data, "run", "erp", *ALLOWED, environment=secret)) == (1, 0, 1, 0)
+        assert rows(data, "SELECT CAST(ssl AS INTEGER) FROM external.erp_secured") == [[1]]

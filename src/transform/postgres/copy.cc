@@ -62,19 +62,19 @@ class Copy {
     const Held<char> said(why);
     if (!given) return fail(Code::invalid, "the database's URI: " + one_line(why != nullptr ? why : ""));
     std::string host;
-    bool has_mode = false;
+    std::string mode;
     for (const PQconninfoOption* one = given.get(); one->keyword != nullptr; ++one) {
       if (one->val == nullptr) continue;
       const std::string_view keyword = one->keyword;
       if (keyword == "host") host = one->val;
-      if (keyword == "sslmode") has_mode = true;
+      if (keyword == "sslmode") mode = one->val;
       if (keyword == "password" || keyword == "hostaddr" || keyword == "service" || keyword == "passfile")
         return fail(Code::invalid, "the database's URI: expected no " + std::string(keyword) + " in it");
     }
     TRY_LET(const std::string address, options_.address(host));
     constexpr const char* authorities = "/etc/ssl/certs/ca-certificates.crt";
     const bool local = address.starts_with("127.") || address == "::1";
-    const std::string mode = local ? "prefer" : "verify-full";
+    if (mode.empty()) mode = local ? "prefer" : "verify-full";
     const std::string ca_file = options_.ca_file.empty() ? authorities : options_.ca_file;
     std::vector<const char*> keys = {"dbname", "hostaddr", "connect_timeout", "application_name", "client_encoding"};
     std::vector<const char*> values = {options_.uri.c_str(), address.c_str(), "10", "waybill", "UTF8"};
@@ -83,8 +83,8 @@ class Copy {
       values.push_back(value.c_str());
     };
     if (!options_.password.empty()) add("password", options_.password);
-    if (!has_mode) add("sslmode", mode);
-    if (!local || !options_.ca_file.empty()) add("sslrootcert", ca_file);
+    add("sslmode", mode);
+    if (!local || mode.starts_with("verify") || !options_.ca_file.empty()) add("sslrootcert", ca_file);
     keys.push_back(nullptr);
     values.push_back(nullptr);
     connection_.reset(PQconnectdbParams(keys.data(), values.data(), 1));
