@@ -70,11 +70,14 @@ std::set<std::string> served() {
                           .audit = **audit,
                           .pages = pages(),
                           .live = &live,
+                          .start_backup = [](const std::string&, uint64_t) { return Result<void>(); },
+                          .backup_state = [] { return std::string(); },
                           .webhooks = webhooks->get(),
                           .erasures = &erasures,
-                          .ask_lake = [](const Principal&, const std::string& sql, serve::AnswerForm) {
-                            return Result<std::string>(sql);
-                          }}))
+                          .ask_lake = [](const Principal&, const std::string& sql,
+                                         serve::AnswerForm) { return Result<std::string>(sql); },
+                          .start_lake_chore = [](const serve::LakeChore&) { return Result<void>(); },
+                          .lake_chore_state = [] { return std::string(); }}))
     // What the pages load is no interface for others.
     if (!route.pattern.starts_with("/web/"))
       operations.insert(operation(std::string(to_string(route.method)), route.pattern));
