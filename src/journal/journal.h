@@ -12,39 +12,17 @@
 #pragma once
 
 #include <chrono>
-#include <cstdint>
-#include <memory>
 #include <span>
 #include <stop_token>
-#include <string>
-#include <vector>
 
 #include "base/clock.h"
 #include "base/files.h"
 #include "base/metrics.h"
-#include "base/position.h"
-#include "journal/epochs.h"
+#include "journal/source.h"
 
 namespace waybill::journal {
 
 inline constexpr size_t record_bytes_max = 1 << 20;  // a larger record is invalid
-
-// Records back to back, as append() takes and read() gives them.
-struct Records {
-  std::string bytes;
-  std::vector<size_t> ends;  // of each record in bytes
-
-  size_t size() const { return ends.size(); }
-  bool empty() const { return ends.empty(); }
-  Bytes operator[](size_t index) const {
-    const size_t begin = index == 0 ? 0 : ends[index - 1];
-    return waybill::as_bytes(bytes).subspan(begin, ends[index] - begin);
-  }
-  void clear() {
-    bytes.clear();
-    ends.clear();
-  }
-};
 
 struct JournalOptions {
   std::string folder{};  // made where missing
@@ -69,11 +47,6 @@ struct Appended {
   uint64_t count = 0;
 };
 
-struct ReadResult {
-  uint64_t first = 0;  // offset of records[0]
-  Records records;  // empty at the end
-};
-
 struct SegmentStatus {
   uint64_t first = 0;  // offset of its first record
   uint64_t disk_bytes = 0;
@@ -88,16 +61,11 @@ struct JournalStatus {
   bool failed = false;  // commit says unavailable, for good
 };
 
-class Journal {
+class Journal : public Source {
  public:
-  virtual ~Journal() = default;  // commits what was appended
-
   virtual Result<Appended> append(const Records& records) = 0;
   virtual Result<void> commit() = 0;
 
-  // Durable records from `offset` on, whole records of about `bytes_max` together (at least one, where there is one), all of
-  // one epoch.
-  virtual Result<ReadResult> read(uint64_t offset, size_t bytes_max) = 0;
   // Until durable_end() > offset, the time is over or stop is asked for.
   virtual void wait_for(uint64_t offset, std::chrono::milliseconds at_most, std::stop_token stop) = 0;
 
@@ -112,19 +80,12 @@ class Journal {
   // failed may have done. Reads that run beside it give the one or the other. not_found: it was trimmed.
   virtual Result<void> rewrite(uint64_t segment, std::span<const Replacement> replacements) = 0;
 
-  virtual const Epochs& epochs() const = 0;
-  virtual uint32_t partition() const = 0;
-  virtual uint64_t begin() const = 0;
-  virtual uint64_t durable_end() const = 0;
   virtual JournalStatus status() const = 0;
 
   uint32_t epoch() const { return epochs().newest(); }
-  Position position(uint64_t offset) const {
-    return {.epoch = epochs().of(offset), .partition = partition(), .offset = offset};
-  }
 };
 
-// Opens for writing: cuts a torn tail (what no commit ever acknowledged), says corrupt where something that was synced is
+// Commits what was appended when it goes. Opens for writing: cuts a torn tail (what no commit ever acknowledged), says corrupt where something that was synced is
 // damaged in the last segment. One writer a folder: the caller holds the data folder's lock.
 Result<std::unique_ptr<Journal>> open_journal(JournalOptions options, Files& files, Clock& clock, Metrics& metrics);
 
