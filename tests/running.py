@@ -167,3 +167,38 @@ def courier_files():
         for path in sorted(folder.glob("*.ndjson.gz")):
             files.setdefault(path.name, path)
     return list(files.values())
+
+
+class Role:
+    """A process of one role beside a platform that leaves it to it: `waybill lake write`, `waybill transform schedule`."""
+
+    def __init__(self, *command, data, environment=None):
+        self.command, self.data, self.environment = command, Path(data), environment or {}
+        self.metrics_file = Path(f"{data}.{command[0]}.prom")
+        self.log = Path(f"{data}.{command[0]}.log")
+        self.process = None
+
+    def __enter__(self):
+        return self.start()
+
+    def __exit__(self, *_):
+        self.kill()
+
+    def start(self):
+        with open(self.log, "ab") as log:
+            self.process = subprocess.Popen(
+                [binary(), *self.command, "--data", str(self.data), "--metrics-file", str(self.metrics_file)],
+                stdout=log, stderr=log, env={**os.environ, **self.environment})
+        return self
+
+    def kill(self):
+        if self.process.poll() is None:
+            self.process.kill()
+        self.process.wait()
+
+    def stop(self):
+        self.process.send_signal(signal.SIGTERM)
+        return self.process.wait(STOP_S_MAX)
+
+    def metrics(self):
+        return self.metrics_file.read_text() if self.metrics_file.exists() else ""

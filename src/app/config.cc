@@ -305,6 +305,8 @@ std::vector<Setting> lake_settings() {
   return {
       yes_or_no("lake.enabled", "--lake-enabled", &Config::lake_enabled,
                 "false writes no lake; one that is left out for so long that the journal was trimmed cannot go on"),
+      yes_or_no("lake.write", "--lake-write", &Config::lake_write,
+                "false: waybill up leaves it to a process of waybill lake write"),
       lake_location_setting(),
       number("lake.roll_seconds", "--lake-roll-seconds", &Config::lake_roll_seconds, 1, day_seconds,
              "a location is in the lake at most about so long after it came"),

@@ -72,6 +72,7 @@ struct Config {
   std::string sources_allow;
 
   bool lake_enabled = true;
+  bool lake_write = true;
   std::string lake_location;
   uint64_t lake_roll_seconds = 60;
   uint64_t lake_roll_mib = 64;

@@ -34,6 +34,9 @@ Result<DataFolder> open_data_folder(const std::string& path, Files& files);
 // For readers, beside a writer or without one. not_found where there is none.
 Result<DataFolder> look_into_data_folder(const std::string& path, Files& files);
 
+inline constexpr const char* lake_role = "lake";
+inline constexpr const char* transform_role = "transform";
+
 // For a role beside the process that serves: it may write the lake, and in the folder what is its own. conflict: another process
 // has the role.
 Result<DataFolder> open_role_folder(const std::string& path, const std::string& role, Files& files);

@@ -7,6 +7,7 @@
 #include "base/pause.h"
 #include "base/process.h"
 #include "ingest/erase_journal.h"
+#include "lake/erase.h"
 #include "lake/order_tables.h"
 #include "transform/plan.h"
 
@@ -15,6 +16,7 @@ namespace {
 
 constexpr int nice_steps = 10;  // as the store: the door goes first
 constexpr std::chrono::milliseconds look_again{200};
+constexpr std::chrono::milliseconds lake_look_again{500};
 constexpr std::chrono::seconds tables_look_again{1};
 constexpr std::chrono::seconds try_again{2};
 
@@ -48,6 +50,14 @@ bool tables_are_of(const lake::Snapshot& lake, const transform::Graph& graph, ui
   return true;
 }
 
+// Of what came before its first position such a lake has nothing.
+bool began_after(const lake::Snapshot& lake, const std::string& position) {
+  const auto record = parse_position(position);
+  if (!record) return false;
+  const auto mark = lake.watermarks.find(record->partition);
+  return mark != lake.watermarks.end() && mark->second.begin > record->offset;
+}
+
 uint64_t tables_made_after(const lake::Snapshot& lake, uint64_t version) {
   uint64_t files = 0;
   for (const auto& [key, file] : lake.files)
@@ -56,6 +66,10 @@ uint64_t tables_made_after(const lake::Snapshot& lake, uint64_t version) {
 }
 
 }  // namespace
+
+Erasures::Erasures(const ErasureParts& parts)
+    : parts_(parts),
+      unfinished_(parts.metrics.gauge("waybill_erasures_unfinished", "erasures that are not done yet")) {}
 
 void Erasures::start() {
   thread_ = std::jthread([this](const std::stop_token& asked) {
@@ -125,11 +139,15 @@ Result<Certificate> Erasures::certificate_of(const store::ErasureRow& row) const
 
 Result<std::optional<Certificate>> Erasures::next_unfinished() const {
   TRY_LET(const std::vector<store::ErasureRow> rows, parts_.store.erasures());
+  std::optional<Certificate> oldest;
+  uint64_t unfinished = 0;
   for (const store::ErasureRow& row : rows) {
     TRY_LET(Certificate certificate, certificate_of(row));
-    if (!certificate.done) return certificate;
+    if (certificate.done) continue;
+    if (++unfinished == 1) oldest = std::move(certificate);
   }
-  return std::nullopt;
+  unfinished_.set(static_cast<double>(unfinished));
+  return oldest;
 }
 
 void Erasures::run(const std::stop_token& stop) {
@@ -175,7 +193,7 @@ Result<void> Erasures::finish(Certificate& certificate, const std::stop_token& s
   TRY(erase_journal(certificate, stop));
   if (parts_.lake) {
     TRY(wait_for_tables(certificate, stop));
-    TRY(forget_replaced(certificate));
+    TRY(forget_replaced(certificate, stop));
   }
   certificate.step.clear();
   certificate.why.clear();
@@ -213,24 +231,24 @@ Result<void> Erasures::erase_store(Certificate& certificate, const std::stop_tok
   return parts_.keeper.flush();
 }
 
+// Its writer does it, in this process or another.
 Result<void> Erasures::erase_lake(Certificate& certificate, const std::stop_token& stop) {
   TRY(begin(certificate, "lake"));
-  TRY(wait_until(stop, look_again, [&]() -> Result<bool> { return parts_.lake->reached() != nullptr; }));
-  lake::Bronze& bronze = *parts_.lake->reached();
-  TRY(bronze.bring_to(certificate.below));
-  std::set<std::string> looked_at;
-  for (bool more = true; more;) {
-    TRY(check_stop(stop));
-    TRY_LET(const lake::ErasedFile erased, bronze.erase_next(looked_at));
-    if (erased.rows > 0) {
-      ++certificate.lake_files;
-      certificate.lake_rows += erased.rows;
-      TRY(save(certificate));
-    }
-    more = erased.more;
+  if (!parts_.config.lake_write) {
+    certificate.why = "waybill lake write takes it out, when it runs";
+    TRY(save(certificate));
   }
-  lake_version_ = parts_.lake->catalog()->now()->version;
-  return {};
+  return wait_until(stop, lake_look_again, [&]() -> Result<bool> {
+    const auto state = parts_.lake->newest();
+    if (!state) return false;
+    const auto stands = lake::erasure_at(*state, lake::erasure_property(certificate.position));
+    if (stands) {
+      certificate.lake_files = stands->files;
+      certificate.lake_rows = stands->rows;
+    }
+    lake_version_ = state->version;
+    return stands ? stands->done : began_after(*state, certificate.position);
+  });
 }
 
 Result<void> Erasures::erase_journal(Certificate& certificate, const std::stop_token& stop) {
@@ -252,9 +270,8 @@ Result<void> Erasures::erase_journal(Certificate& certificate, const std::stop_t
 // By whoever runs the models: this process from time to time, or waybill transform run.
 Result<void> Erasures::wait_for_tables(Certificate& certificate, const std::stop_token& stop) {
   TRY(begin(certificate, "tables"));
-  lake::Catalog& catalog = *parts_.lake->catalog();
-  TRY(catalog.refresh());
-  if (!catalog.now()->claims.contains("transform")) return {};  // none were ever made
+  auto state = parts_.lake->newest();
+  if (!state->claims.contains("transform")) return {};  // none were ever made
   const bool by_others = parts_.config.transform_every_seconds == 0;
   certificate.why = by_others ? "the treated and final tables are to be made anew: run waybill transform run"
                               : "the treated and final tables are made anew, soon";
@@ -262,20 +279,22 @@ Result<void> Erasures::wait_for_tables(Certificate& certificate, const std::stop
   transform::Graph graph;
   {
     TRY_LET(const auto engine, open_engine_of(parts_.config, parts_.folder, 1));
-    TRY_LET(graph, graph_of(*engine, parts_.config.transform_models, *catalog.now()));
+    TRY_LET(graph, graph_of(*engine, parts_.config.transform_models, *state));
   }
   const auto current = [&]() -> Result<bool> {
-    TRY(catalog.refresh());
-    return tables_are_of(*catalog.now(), graph, lake_version_);
+    state = parts_.lake->newest();
+    return tables_are_of(*state, graph, lake_version_);
   };
   TRY(wait_until(stop, tables_look_again, current));
-  certificate.table_files = tables_made_after(*catalog.now(), lake_version_);
+  certificate.table_files = tables_made_after(*state, lake_version_);
   return {};
 }
 
-Result<void> Erasures::forget_replaced(Certificate& certificate) {
+Result<void> Erasures::forget_replaced(Certificate& certificate, const std::stop_token& stop) {
   TRY(begin(certificate, "history"));
-  return parts_.lake->reached()->forget_replaced();
+  TRY_LET(const auto objects, open_objects_beside(parts_.config, parts_.folder, stop));
+  TRY_LET(const auto catalog, lake::open_catalog(*objects, parts_.clock));
+  return lake::forget_replaced(*catalog, parts_.clock);
 }
 
 Result<std::vector<std::string>> unfinished_erasures(const DataFolder& folder, const journal::Epochs& epochs,

@@ -1,6 +1,6 @@
 // app/erasures.h — takes out whom the journal says is erased, hop by hop, in a thread of its own; and tells how that stands.
 //
-// Order:    store, lake, journal; then the tables that are made of the lake, then what all of these replaced. From the moment that
+// Order:    store, lake (whose writer takes out by itself whom the journal says is erased, lake/bronze.h), journal; then the tables that are made of the lake, then what all of these replaced. From the moment that
 //           the store shows the record on, nothing that comes under the name is kept by anybody.
 // Delivery: the record is the intent. What was done is in the certificate, step by step; killed anywhere, a start goes on with
 //           every erasure whose certificate does not say that it is done. Every step can be done again.
@@ -15,9 +15,11 @@
 #include "app/certificate.h"
 #include "app/config.h"
 #include "app/data_folder.h"
-#include "app/lake_writer.h"
+#include "app/lake_view.h"
+#include "base/metrics.h"
 #include "ingest/keep.h"
 #include "serve/erasures.h"
+#include "wire/erased_names.h"
 
 namespace waybill::app {
 
@@ -27,14 +29,15 @@ struct ErasureParts {
   journal::Journal& journal;
   store::Store& store;
   ingest::Keeper& keeper;
-  LakeWriter* lake;  // null: none is written
+  LakeView* lake;  // null: none is written
   wire::ErasedNames& names;
   Clock& clock;
+  Metrics& metrics;
 };
 
 class Erasures final : public serve::Erasures {
  public:
-  explicit Erasures(const ErasureParts& parts) : parts_(parts) {}
+  explicit Erasures(const ErasureParts& parts);
 
   void start();
   void stop();  // what is under way goes on at the next start
@@ -55,11 +58,12 @@ class Erasures final : public serve::Erasures {
   Result<void> erase_lake(Certificate& certificate, const std::stop_token& stop);
   Result<void> erase_journal(Certificate& certificate, const std::stop_token& stop);
   Result<void> wait_for_tables(Certificate& certificate, const std::stop_token& stop);
-  Result<void> forget_replaced(Certificate& certificate);
+  Result<void> forget_replaced(Certificate& certificate, const std::stop_token& stop);
   Result<void> begin(Certificate& certificate, const std::string& step) const;
   Result<void> save(const Certificate& certificate) const;
 
   const ErasureParts parts_;
+  Gauge& unfinished_;
   std::mutex making_key_;
   std::mutex mutex_;
   std::condition_variable_any woken_;

@@ -29,6 +29,10 @@ constexpr std::chrono::milliseconds look_every{100};
 Result<std::string> do_here(const Config& config, const DataFolder& folder, const LakeChore& chore,
                             const std::stop_token& stop) {
   if (!config.lake_enabled) return fail(Code::invalid, "lake.enabled is false: there is no lake");
+  DataFolder role;  // nobody else writes the lake meanwhile
+  if (!config.lake_write) {
+    TRY_LET(role, open_role_folder(config.data, lake_role, system_files()));
+  }
   const auto metrics = make_metrics();
   Health health;
   Clock& clock = system_clock();
@@ -42,7 +46,7 @@ Result<std::string> do_here(const Config& config, const DataFolder& folder, cons
                          .journal_keep_bytes = config.journal_keep_mib << 20,
                          .store_folder = folder.store(),
                          .consumers = {lake.consumer()}});
-  return do_chore(chore, &lake, keeper, stop);
+  return do_chore(config, chore, &lake, keeper, stop);
 }
 
 std::string body_of(const LakeChore& chore) {

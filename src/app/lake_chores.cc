@@ -7,11 +7,13 @@ namespace waybill::app {
 
 using What = serve::LakeChore::What;
 
-Result<std::string> do_chore(const serve::LakeChore& chore, LakeWriter* lake, ingest::Keeper& keeper,
-                             const std::stop_token& stop) {
-  if (lake == nullptr)
+Result<std::string> do_chore(const Config& config, const serve::LakeChore& chore, LakeWriter* lake,
+                             ingest::Keeper& keeper, const std::stop_token& stop) {
+  if (!config.lake_enabled)
     return fail(Code::conflict,
                 "this process writes no lake, so there is nothing that could be done to it or rely on it");
+  if (lake == nullptr && chore.what != What::purge)
+    return fail(Code::conflict, "another process writes the lake (lake.write is false), and tidies it up by itself");
   switch (chore.what) {
     case What::compact: {
       TRY_LET(const uint64_t made, lake->compact(stop));

@@ -19,9 +19,9 @@
 
 namespace waybill::app {
 
-// What became of it, in words: "12 files were made of several".
-Result<std::string> do_chore(const serve::LakeChore& chore, LakeWriter* lake, ingest::Keeper& keeper,
-                             const std::stop_token& stop);
+// What became of it, in words; conflict where it is the other process's that writes the lake, or nobody's: "12 files were made of several".
+Result<std::string> do_chore(const Config& config, const serve::LakeChore& chore, LakeWriter* lake,
+                             ingest::Keeper& keeper, const std::stop_token& stop);
 
 class LakeChores {
  public:

@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "base/pause.h"
 #include "base/process.h"
+#include "lake/books.h"
 
 namespace waybill::app {
 namespace {
@@ -12,14 +13,24 @@ namespace {
 constexpr std::chrono::seconds look_every{10};
 constexpr std::chrono::seconds look_again{5};  // where it failed
 
+uint64_t end_of(const lake::Snapshot& lake, uint32_t partition) {
+  const auto mark = lake.watermarks.find(partition);
+  return mark == lake.watermarks.end() ? 0 : mark->second.end;
+}
+
 }  // namespace
 
-LakeView::LakeView(const Config& config, const DataFolder& folder, Clock& clock, Metrics& metrics)
+LakeView::LakeView(const Config& config, const DataFolder& folder, const journal::Source& journal, Clock& clock,
+                   Metrics& metrics)
     : config_(config),
       folder_(folder),
+      journal_(journal),
       clock_(clock),
       not_treated_(metrics.gauge("waybill_transform_lag_rows",
-                                 "rows of raw.deliverer_location that treated.location is not made of yet")) {}
+                                 "rows of raw.deliverer_location that treated.location is not made of yet")),
+      lag_(config.lake_write
+               ? nullptr
+               : &metrics.gauge("waybill_lake_lag_records", "durable records that are not in the lake yet")) {}
 
 void LakeView::start() {
   thread_ = std::jthread([this](const std::stop_token& asked) {
@@ -50,6 +61,26 @@ std::shared_ptr<const lake::Snapshot> LakeView::newest() {
   return known();
 }
 
+ingest::Consumer LakeView::consumer() {
+  const uint32_t partition = journal_.partition();
+  return {.name = "lake",
+          .durable = [this, partition]() -> uint64_t {
+            const auto state = newest();
+            return state ? end_of(*state, partition) : 0;
+          },
+          .sum = [this, partition](uint64_t from, uint64_t to) -> std::optional<store::Sum> {
+            const auto state = newest();
+            if (!state) return std::nullopt;
+            return state->sum(partition, from, to);
+          },
+          .reread = [this, partition](uint64_t from, uint64_t to) -> Result<void> {
+            const auto state = newest();
+            if (!state) return fail(Code::unavailable, "the lake could not be reached yet");
+            TRY_LET(const auto objects, open_objects_to_read(config_, folder_, giving_up_.get_token()));
+            return lake::reread_range(*state, *objects, partition, from, to);
+          }};
+}
+
 void LakeView::look() {
   if (not_before_ && clock_.steady() < *not_before_) return;
   if (const auto looked = try_to_look(); !looked) {
@@ -74,6 +105,10 @@ Result<void> LakeView::try_to_look() {
   }
   const auto state = catalog_->now();
   not_treated_.set(static_cast<double>(rows_not_treated(*state)));
+  if (lag_) {
+    const uint64_t end = end_of(*state, journal_.partition());
+    lag_->set(static_cast<double>(std::max(journal_.durable_end(), end) - end));
+  }
   known_.with([&](std::shared_ptr<const lake::Snapshot>& known) { known = state; });
   return {};
 }

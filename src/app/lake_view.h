@@ -17,19 +17,23 @@
 #include "base/clock.h"
 #include "base/guarded.h"
 #include "base/metrics.h"
+#include "ingest/keep.h"
 #include "lake/catalog.h"
 
 namespace waybill::app {
 
 class LakeView {
  public:
-  LakeView(const Config& config, const DataFolder& folder, Clock& clock, Metrics& metrics);
+  LakeView(const Config& config, const DataFolder& folder, const journal::Source& journal, Clock& clock,
+           Metrics& metrics);
 
   void start();  // looks from time to time, so that metrics are not old
   void stop();
   // Null where nothing was ever known.
   std::shared_ptr<const lake::Snapshot> newest();
   std::shared_ptr<const lake::Snapshot> known() const;
+  // Who must have it before it goes from journal or store: the process that writes the lake, by what its catalog says.
+  ingest::Consumer consumer();
 
  private:
   void look();
@@ -37,8 +41,10 @@ class LakeView {
 
   const Config& config_;
   const DataFolder& folder_;
+  const journal::Source& journal_;
   Clock& clock_;
   Gauge& not_treated_;
+  Gauge* const lag_;  // null where the lake's writer is in this process and knows it better
   std::stop_source giving_up_;  // ends what is tried again inside
   std::mutex looking_;  // who looks; the next is served by what that one finds
   std::unique_ptr<lake::Objects> objects_;

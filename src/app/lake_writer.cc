@@ -1,5 +1,6 @@
 #include "app/lake_writer.h"
 
+#include "app/name_key.h"
 #include "app/wiring.h"
 #include "base/log.h"
 #include "base/pause.h"
@@ -14,11 +15,18 @@ constexpr std::chrono::seconds reach_again{5};
 
 std::unexpected<Error> not_reached() { return fail(Code::unavailable, "the lake could not be reached yet"); }
 
+// Who writes the lake may not be who made the key.
+Result<void> need_erasures_key(const Config& config, wire::ErasedNames& names) {
+  TRY(look_for_name_key(config, names));
+  if (names.has_key()) return {};
+  return fail(Code::invalid, config.keys_folder() + " has no key of erased names: who was erased cannot be told apart");
+}
+
 bool may_get_better(const Error& error) { return error.code == Code::unavailable || error.code == Code::overloaded; }
 
 }  // namespace
 
-LakeWriter::LakeWriter(const Config& config, const DataFolder& folder, journal::Journal& journal, Clock& clock,
+LakeWriter::LakeWriter(const Config& config, const DataFolder& folder, journal::Source& journal, Clock& clock,
                        Metrics& metrics, std::shared_ptr<wire::ErasedNames> erased)
     : config_(config),
       folder_(folder),
@@ -35,6 +43,7 @@ Result<void> LakeWriter::reach() {
                                      {.roll_every = std::chrono::seconds(config_.lake_roll_seconds),
                                       .roll_bytes = config_.lake_roll_mib << 20,
                                       .erased = erased_,
+                                      .need_key = [this] { return need_erasures_key(config_, *erased_); },
                                       .history = std::chrono::hours(config_.lake_history_hours)}));
   writing_.store(bronze_.get(), std::memory_order_release);
   catalog_.store(opened_.get(), std::memory_order_release);
@@ -91,26 +100,25 @@ ingest::Consumer LakeWriter::consumer() {
 }
 
 void LakeWriter::start(std::function<void(const Error&)> on_failure) {
-  on_failure_ = std::move(on_failure);
-  thread_ = std::jthread([this](const std::stop_token& asked) {
+  thread_ = std::jthread([this, on_failure = std::move(on_failure)](const std::stop_token& asked) {
     name_this_thread("lake");
     let_others_run_first(nice_steps);
-    run(asked);
+    if (auto ran = run(asked); !ran) on_failure(ran.error());
     ended_.set_value();
   });
 }
 
-void LakeWriter::run(const std::stop_token& stop) {
+Result<void> LakeWriter::run(const std::stop_token& stop) {
   while (true) {
     const Result<void> reached = reach();
     if (reached) break;
-    if (!may_get_better(reached.error())) return on_failure_(reached.error());
+    if (!may_get_better(reached.error())) return reached;
     log::warning("the lake cannot be reached; the journal keeps what it shall have",
                  {{"why", reached.error().message}});
     pause(reach_again, stop);
-    if (stop.stop_requested()) return;
+    if (stop.stop_requested()) return {};
   }
-  if (auto ran = bronze_->run(stop); !ran) on_failure_(ran.error());
+  return bronze_->run(stop);
 }
 
 void LakeWriter::stop(std::chrono::milliseconds wait_max) {

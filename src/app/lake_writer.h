@@ -1,6 +1,7 @@
-// app/lake_writer.h — the lake of a serving process: written in a thread of its own, from when its place can be reached on.
+// app/lake_writer.h — writes the lake, from when its place can be reached on: in a thread of the serving process, or in a process of
+// its own.
 //
-// Order:   start(), then stop() when nothing is accepted any more.
+// Order:   start(), then stop() when nothing is accepted any more; or run() in the caller's thread.
 // Threads: consumer()'s functions, compact() and expire() from any thread, the others from one.
 // Failure: a place that cannot be reached is tried again for ever; nothing waits for it but trimming. on_failure hears what
 //          cannot get better by itself: another process took over, the lake is of another journal, bytes are damaged.
@@ -19,7 +20,7 @@ namespace waybill::app {
 
 class LakeWriter {
  public:
-  LakeWriter(const Config& config, const DataFolder& folder, journal::Journal& journal, Clock& clock, Metrics& metrics,
+  LakeWriter(const Config& config, const DataFolder& folder, journal::Source& journal, Clock& clock, Metrics& metrics,
              std::shared_ptr<wire::ErasedNames> erased = nullptr);
   ~LakeWriter() { giving_up_.request_stop(); }
 
@@ -28,11 +29,9 @@ class LakeWriter {
   // Who must have it before it goes from journal or store.
   ingest::Consumer consumer();
 
-  // Null until its place is reached; good until the writer's end. From any thread.
-  lake::Bronze* reached() const { return writing_.load(std::memory_order_acquire); }
-  lake::Catalog* catalog() const { return catalog_.load(std::memory_order_acquire); }
-
   void start(std::function<void(const Error&)> on_failure);
+  // Until stop is asked for, in place of start().
+  Result<void> run(const std::stop_token& stop);
   // For a command that holds the folder itself: reaches the place once, in place of start(). Nothing is read from the journal.
   Result<void> take_over();
   // Between its own writes, by whoever asks. unavailable: the place could not be reached yet.
@@ -44,11 +43,10 @@ class LakeWriter {
 
  private:
   Result<void> reach();
-  void run(const std::stop_token& stop);
 
   const Config& config_;
   const DataFolder& folder_;
-  journal::Journal& journal_;
+  journal::Source& journal_;
   Clock& clock_;
   Metrics& metrics_;
   const std::shared_ptr<wire::ErasedNames> erased_;  // shared: store and door ask it too
@@ -58,7 +56,6 @@ class LakeWriter {
   std::unique_ptr<lake::Bronze> bronze_;
   std::atomic<lake::Catalog*> catalog_{nullptr};  // opened_ and bronze_, for other threads, once both are there
   std::atomic<lake::Bronze*> writing_{nullptr};
-  std::function<void(const Error&)> on_failure_;
   std::promise<void> ended_;
   std::jthread thread_;
 };

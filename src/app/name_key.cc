@@ -20,9 +20,15 @@ Result<void> read_key(const std::string& path, wire::ErasedNames& names) {
 
 Result<std::shared_ptr<wire::ErasedNames>> erased_names_of(const Config& config) {
   auto names = std::make_shared<wire::ErasedNames>();  // shared: store, door and lake ask it
-  const std::string path = join_path(config.keys_folder(), key_file);
-  if (system_files().info(path)) TRY(read_key(path, *names));
+  TRY(look_for_name_key(config, *names));
   return names;
+}
+
+Result<void> look_for_name_key(const Config& config, wire::ErasedNames& names) {
+  if (names.has_key()) return {};
+  const std::string path = join_path(config.keys_folder(), key_file);
+  if (!system_files().info(path)) return {};
+  return read_key(path, names);
 }
 
 Result<void> need_name_key(const Config& config, wire::ErasedNames& names) {

@@ -10,6 +10,8 @@ namespace waybill::app {
 
 // Without a key where there is no file yet.
 Result<std::shared_ptr<wire::ErasedNames>> erased_names_of(const Config& config);
+// Where another process has made one meanwhile, it is known then.
+Result<void> look_for_name_key(const Config& config, wire::ErasedNames& names);
 // From then on there is one. Threads: one at a time.
 Result<void> need_name_key(const Config& config, wire::ErasedNames& names);
 

@@ -164,22 +164,42 @@ void expose_state(Metrics& metrics, const Health& health, const std::string& fol
   });
 }
 
-ingest::KeepOptions keep_options(const Config& config, const DataFolder& folder, LakeWriter* lake) {
-  ingest::KeepOptions options{.trimmed_path = folder.trimmed(),
-                              .flush_every = std::chrono::seconds(config.store_flush_seconds),
-                              .journal_keep_bytes = config.journal_keep_mib << 20,
-                              .keep = std::chrono::days(config.store_keep_days),
-                              .store_folder = folder.store(),
-                              .store_bytes_max = config.store_disk_mib_max << 20};
-  if (lake) options.consumers.push_back(lake->consumer());
-  return options;
+// Who writes the lake: this process, another one, or nobody.
+std::vector<ingest::Consumer> lake_consumers(const Config& config, LakeWriter* lake, LakeView& view) {
+  if (!config.lake_enabled) return {};
+  return {lake ? lake->consumer() : view.consumer()};
 }
 
-// Null where none is wanted.
+ErasureParts erasure_parts(const Config& config, const DataFolder& folder, journal::Journal& journal,
+                           store::Store& store, ingest::Keeper& keeper, LakeView& view, wire::ErasedNames& names,
+                           Metrics& metrics) {
+  return {.config = config,
+          .folder = folder,
+          .journal = journal,
+          .store = store,
+          .keeper = keeper,
+          .lake = config.lake_enabled ? &view : nullptr,
+          .names = names,
+          .clock = system_clock(),
+          .metrics = metrics};
+}
+
+ingest::KeepOptions keep_options(const Config& config, const DataFolder& folder,
+                                 std::vector<ingest::Consumer> consumers) {
+  return {.trimmed_path = folder.trimmed(),
+          .flush_every = std::chrono::seconds(config.store_flush_seconds),
+          .journal_keep_bytes = config.journal_keep_mib << 20,
+          .keep = std::chrono::days(config.store_keep_days),
+          .store_folder = folder.store(),
+          .store_bytes_max = config.store_disk_mib_max << 20,
+          .consumers = std::move(consumers)};
+}
+
+// Null where this process writes none.
 Result<std::unique_ptr<LakeWriter>> open_lake(const Config& config, const DataFolder& folder, journal::Journal& journal,
                                               Clock& clock, Metrics& metrics,
                                               std::shared_ptr<wire::ErasedNames> erased) {
-  if (!config.lake_enabled) return nullptr;
+  if (!config.lake_enabled || !config.lake_write) return nullptr;
   auto lake = std::make_unique<LakeWriter>(config, folder, journal, clock, metrics, std::move(erased));
   TRY(lake->open());
   return lake;
@@ -280,12 +300,12 @@ void stop_and_join(std::jthread& thread) {
 // What works on the lake beside its writer: questions, models, chores, other sources, and how it stands.
 struct BesideTheLake {
   BesideTheLake(const Config& config, const DataFolder& folder, lake::Copies& copies, Clock& clock, Metrics& metrics,
-                LakeWriter* lake, ingest::Keeper& keeper)
+                LakeWriter* lake, LakeView& view_of_all, ingest::Keeper& keeper)
       : queries(config, folder, copies),
         models(config, folder, copies, clock, metrics),
-        view(config, folder, clock, metrics),
-        chores([lake, &keeper](const serve::LakeChore& chore, const std::stop_token& asked) {
-          return do_chore(chore, lake, keeper, asked);
+        view(view_of_all),
+        chores([&config, lake, &keeper](const serve::LakeChore& chore, const std::stop_token& asked) {
+          return do_chore(config, chore, lake, keeper, asked);
         }),
         sources(config, folder, clock, metrics) {}
 
@@ -305,7 +325,7 @@ struct BesideTheLake {
 
   LakeQueries queries;
   ModelSchedule models;
-  LakeView view;
+  LakeView& view;
   LakeChores chores;
   SourceSchedule sources;
 };
@@ -382,29 +402,30 @@ Result<void> run_platform(const PlatformOptions& options, std::stop_token stop) 
   TRY_LET(const auto journal, open_journal_of(config, folder, *metrics));
   TRY_LET(const auto erased, erased_names_of(config));
   TRY_LET(const OpenStore opened, open_store_for_backup(config, folder, erased));
-  const auto& store = opened.store;
-  TRY(ingest::check_agreement(*journal, *store));
+  TRY(ingest::check_agreement(*journal, *opened.store));
   expose_state(*metrics, health, config.data);
   ingest::Progress progress;
   serve::Live live(*metrics);
-  ingest::Subscriber subscriber(*journal, *store, progress, health, clock, *metrics, &live);
+  ingest::Subscriber subscriber(*journal, *opened.store, progress, health, clock, *metrics, &live);
   TRY_LET(const auto lake, open_lake(config, folder, *journal, clock, *metrics, erased));
-  ingest::Keeper keeper(*journal, *store, system_files(), health, clock, *metrics,
-                        keep_options(config, folder, lake.get()));
+  LakeView view(config, folder, *journal, clock, *metrics);
+  ingest::Keeper keeper(*journal, *opened.store, system_files(), health, clock, *metrics,
+                        keep_options(config, folder, lake_consumers(config, lake.get(), view)));
   TRY_LET(const auto audit, serve::open_audit(config.data, system_files(), clock, *metrics));
-  const auto gate = serve::make_gate(tokens.get(), *store, *audit, clock, *metrics, gate_options(config, secure));
+  const auto gate =
+      serve::make_gate(tokens.get(), *opened.store, *audit, clock, *metrics, gate_options(config, secure));
   ingest::Acceptor acceptor(*journal, *metrics, erased.get());
-  ingest::Silence silence(*journal, *store, acceptor, clock, *metrics,
+  ingest::Silence silence(*journal, *opened.store, acceptor, clock, *metrics,
                           std::chrono::seconds(config.stale_after_seconds));
   Backups backups(backup_source(folder, *journal, opened, keeper), system_files(), clock, *metrics);
-  Erasures erasures({config, folder, *journal, *store, keeper, lake.get(), *erased, clock});
+  Erasures erasures(erasure_parts(config, folder, *journal, *opened.store, keeper, view, *erased, *metrics));
   TRY(remove_with_content(system_files(), folder.query_spill()));  // what a process that was killed left there
   TRY_LET(const auto copies, open_copies_of(config, folder));
-  BesideTheLake beside(config, folder, *copies, clock, *metrics, lake.get(), keeper);
-  TRY_LET(const auto webhooks, open_webhooks({config, folder, *journal, *store, progress, *metrics}));
+  BesideTheLake beside(config, folder, *copies, clock, *metrics, lake.get(), view, keeper);
+  TRY_LET(const auto webhooks, open_webhooks({config, folder, *journal, *opened.store, progress, *metrics}));
   serve::ApiParts parts{.acceptor = acceptor,
                         .journal = *journal,
-                        .store = *store,
+                        .store = *opened.store,
                         .progress = progress,
                         .metrics = *metrics,
                         .clock = clock,

@@ -6,6 +6,7 @@
 
 #include "app/lake_models.h"
 #include "app/meter.h"
+#include "app/role.h"
 #include "app/stop_signal.h"
 #include "app/subcommands.h"
 #include "app/version.h"
@@ -95,20 +96,16 @@ int end_of(Result<bool> (*what)(const Config&, const TransformFlags&, const std:
 }
 
 // The role of its own, until it is asked to stop.
-Result<void> keep_making(const Config& config, const std::string& metrics_file, const std::stop_token& stop) {
+Result<void> keep_making(const Config& config, const RoleFlags& flags, const std::stop_token& stop) {
   if (config.transform_every_seconds == 0)
     return fail(Code::invalid, "transform.every_seconds is 0: the models would never be run");
-  TRY_LET(const DataFolder folder, open_role_folder(config.data, "transform", system_files()));
+  TRY_LET(const DataFolder folder, open_role_folder(config.data, transform_role, system_files()));
   TRY(remove_with_content(system_files(), folder.query_spill()));  // what a process that was killed left there
   const auto metrics = make_metrics();
   expose_process(*metrics, std::string(version()));
   TRY_LET(const auto copies, open_copies_of(config, folder));
   ModelSchedule schedule(config, folder, *copies, system_clock(), *metrics);
-  const auto tell = [&] {
-    if (metrics_file.empty()) return;
-    if (const auto told = write_file_atomically(system_files(), metrics_file, metrics->expose()); !told)
-      log::warning("the metrics cannot be written", {{"why", told.error().message}});
-  };
+  const auto tell = [&] { tell_metrics(*metrics, flags); };
 
   // Beyond this point nothing is opened.
   log::info("making the treated and final tables", {{"version", version()}, {"data", config.data}});
@@ -184,18 +181,12 @@ std::function<int()> add_transform(CLI::App& command) {
         [flags](const Config& config) { return tell(config, *flags, docs_of); });
   below(command, "lineage", "what is made of what, as a Mermaid flowchart", chosen, add_models,
         [flags](const Config& config) { return tell(config, *flags, lineage_of); });
-  auto metrics_file = std::make_shared<std::string>();
+  auto role = std::make_shared<RoleFlags>();
   below(
       command, "schedule", "make what has changed every transform.every_seconds, as a process of its own", chosen,
-      [metrics_file](CLI::App& sub) {
-        sub.add_option("--metrics-file", *metrics_file,
-                       "a file that gets its metrics after each run, for Prometheus' textfile collector");
-      },
-      [metrics_file](const Config& config) {
-        const StopAtSignal stop;
-        if (!config.log_file.empty())
-          if (auto opened = log::to_file(config.log_file); !opened) return failed(opened.error());
-        return done(keep_making(config, *metrics_file, stop.token()));
+      [role](CLI::App& sub) { add_role_flags(sub, *role); },
+      [role](const Config& config) {
+        return run_role(config, [&](const std::stop_token& stop) { return keep_making(config, *role, stop); });
       });
   command.require_subcommand(1);
   return [chosen] { return (*chosen)(); };

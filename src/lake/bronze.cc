@@ -1,12 +1,15 @@
 #include "lake/bronze.h"
 
 #include <algorithm>
+#include <atomic>
 #include <mutex>
+#include <set>
 
 #include "base/log.h"
 #include "base/pause.h"
 #include "lake/bronze_range.h"
 #include "lake/compact.h"
+#include "lake/erase.h"
 
 namespace waybill::lake {
 namespace {
@@ -26,7 +29,7 @@ bool has_time(const wire::Record& record) {
 
 class JournalBronze final : public Bronze {
  public:
-  JournalBronze(journal::Journal& journal, Objects& objects, Catalog& catalog, Clock& clock, Metrics& metrics,
+  JournalBronze(journal::Source& journal, Objects& objects, Catalog& catalog, Clock& clock, Metrics& metrics,
                 BronzeOptions options)
       : journal_(journal),
         objects_(objects),
@@ -54,6 +57,7 @@ class JournalBronze final : public Bronze {
       if (taken) {
         retry_wait = retry_wait_first;
         if (last && *taken == 0) return {};
+        if (!last && erase_some()) continue;
         if (last || behind()) continue;
         keep_tidy();
         pause(next_pause(), stop);
@@ -74,45 +78,26 @@ class JournalBronze final : public Bronze {
     return take(write);
   }
 
-  Result<void> bring_to(uint64_t offset) override {
-    const std::lock_guard lock(writing_);
-    while (lost_ || next_ < offset) {
-      TRY_LET(const size_t taken, take(Write::due));
-      if (taken == 0 && next_ < offset)
-        return fail(Code::unavailable, "the lake cannot be brought to offset " + std::to_string(offset) +
-                                           ": the journal ends at " + std::to_string(next_));
-    }
-    if (end() < offset) TRY(put_range());
-    return {};
-  }
-
-  Result<ErasedFile> erase_next(std::set<std::string>& looked_at) override {
-    if (!options_.erased) return fail(Code::invalid, "erase: the lake was opened without the names of who was erased");
+  Result<bool> erase_next() override {
     const std::lock_guard lock(writing_);
     if (lost_) TRY(take_over());
-    // What is collected came before the name was known.
-    if (looked_at.empty()) {
-      if (!range_->empty()) TRY(put_range());
-      TRY(catalog_.refresh());  // an answer may have been lost
-    }
+    if (begun_erasures_.empty()) return false;
+    if (unsure_) TRY(catalog_.refresh());
+    unsure_ = true;  // until what is tried now is known to have happened
     const auto state = catalog_.now();
     for (size_t i = 0; i < bronze_table_count; ++i)
       for (const DataFile* file : state->of_table(table_name(BronzeTable(i)))) {
-        if (!file->from || looked_at.contains(file->key)) continue;
-        TRY_LET(ErasedFile erased, erase_from(objects_, catalog_, claim_, *file, *options_.erased));
-        looked_at.insert(erased.key.empty() ? file->key : erased.key);
-        return erased;
+        if (!file->from || looked_at_.contains(file->key)) continue;
+        TRY_LET(const ErasedFile erased, erase_from(objects_, catalog_, claim_, *file, *options_.erased));
+        looked_at_.insert(erased.key.empty() ? file->key : erased.key);
+        erased_files_ += erased.key.empty() ? 0 : 1;
+        erased_rows_ += erased.rows;
+        unsure_ = false;
+        return true;
       }
-    return ErasedFile{.more = false};
-  }
-
-  Result<void> forget_replaced() override {
-    const std::lock_guard lock(writing_);
-    if (lost_) TRY(take_over());
-    // The newest version is always kept with what it replaced: one that replaces nothing comes behind it.
-    TRY(catalog_.commit({.role = std::string(bronze_role), .claim = claim_, .what = "erased"}));
-    TRY(catalog_.expire(clock_.now() + std::chrono::seconds(1)));
-    return {};
+    TRY(say_erased());
+    unsure_ = false;
+    return true;
   }
 
   Result<bool> compact_next() override {
@@ -149,8 +134,8 @@ class JournalBronze final : public Bronze {
       const Position position = journal_.position(read.first + i);
       const Bytes bytes = read.records[i];
       const bool decoded = wire::decode_record(bytes, record_).has_value();
-      if (const auto* erasure = decoded ? std::get_if<Erasure>(&record_) : nullptr; erasure && options_.erased)
-        options_.erased->add(*erasure);
+      const auto* erasure = decoded && options_.erased ? std::get_if<Erasure>(&record_) : nullptr;
+      if (erasure) TRY(make_known(*erasure));
       const Time received_at =
           decoded && has_time(record_) ? wire::received_at_of(record_) : newest_received_.value_or(clock_.now());
       if (!range_->takes(position, received_at)) TRY(put_range());
@@ -158,7 +143,8 @@ class JournalBronze final : public Bronze {
       range_->add(position, received_at, decoded ? &record_ : nullptr, bytes);
       newest_received_ = received_at;
       next_ = position.offset + 1;
-      if (range_->bytes() >= options_.roll_bytes) TRY(put_range());
+      if (erasure) begin_erasing(position, *erasure);
+      if (erasure || range_->bytes() >= options_.roll_bytes) TRY(put_range());
     }
     const bool all = write == Write::all && read.records.empty();
     if (!range_->empty() && (all || until_due().count() <= 0)) TRY(put_range());
@@ -185,8 +171,65 @@ class JournalBronze final : public Bronze {
     range_ = new_range();
     next_ = end;
     reached(end);
+    TRY(know_erasures(*state));
     lost_ = false;
     return {};
+  }
+
+  Result<void> make_known(const Erasure& erasure) {
+    TRY(options_.need_key());
+    options_.erased->add(erasure);
+    return {};
+  }
+
+  // What the catalog says of erasures; those that are begun begin again.
+  Result<void> know_erasures(const Snapshot& state) {
+    begun_erasures_.clear();
+    forget_looks();
+    if (!options_.erased) return {};
+    for (const auto& [property, erasure] : erasures_of(state)) {
+      TRY(make_known({.kind = erasure.kind, .name = erasure.name, .at = {}, .by = {}}));
+      if (!erasure.done) begun_erasures_.emplace(property, erasure);
+    }
+    return {};
+  }
+
+  // In the commit that passes the record. Files that were looked at for others are looked at again.
+  void begin_erasing(const Position& position, const Erasure& erasure) {
+    begun_erasures_.emplace(erasure_property(to_string(position)),
+                            LakeErasure{.kind = erasure.kind, .name = erasure.name});
+    looked_at_.clear();
+  }
+
+  Result<void> say_erased() {
+    Change change{.role = std::string(bronze_role), .claim = claim_, .what = "erased"};
+    for (auto [property, erasure] : begun_erasures_) {
+      erasure.done = true;
+      erasure.files = erased_files_;
+      erasure.rows = erased_rows_;
+      change.set.emplace(property, to_text(erasure));
+    }
+    TRY(catalog_.commit(std::move(change)));
+    begun_erasures_.clear();
+    forget_looks();
+    return {};
+  }
+
+  void forget_looks() {
+    looked_at_.clear();
+    erased_files_ = erased_rows_ = 0;
+  }
+
+  // Whether there may be more to take out.
+  bool erase_some() {
+    const auto now = clock_.steady();
+    if (now < erase_at_) return false;
+    const auto more = erase_next();
+    if (more) return *more;
+    erase_at_ = now + retry_wait_max;
+    failures_.add();
+    log::error("an erasure does not get on in the lake; it is tried again", {{"why", more.error().message}});
+    return false;
   }
 
   // Whether there is enough to read for another piece at once.
@@ -237,6 +280,7 @@ class JournalBronze final : public Bronze {
                   .watermarks = {{range_->from().partition,
                                   {.epoch = range_->from().epoch, .begin = begin_, .end = range_->to()}}},
                   .ledgers = range_->ledgers()};
+    for (const auto& [property, erasure] : begun_erasures_) change.set.emplace(property, to_text(erasure));
     for (const BronzeRange::File& file : files) {
       TRY(put_unnamed(objects_, file.entry.key, as_bytes(file.content)));
       change.add.push_back(file.entry);
@@ -254,7 +298,7 @@ class JournalBronze final : public Bronze {
     return {};
   }
 
-  journal::Journal& journal_;
+  journal::Source& journal_;
   Objects& objects_;
   Catalog& catalog_;
   Clock& clock_;
@@ -268,6 +312,12 @@ class JournalBronze final : public Bronze {
   std::chrono::steady_clock::time_point begun_;
   std::chrono::steady_clock::time_point tidy_at_;
   std::chrono::steady_clock::time_point expire_at_;
+  std::chrono::steady_clock::time_point erase_at_;
+  std::map<std::string, LakeErasure> begun_erasures_;  // by their properties
+  bool unsure_ = false;  // an answer to what an erasure did may have been lost
+  std::set<std::string> looked_at_;  // raw files that hold nothing of these
+  uint64_t erased_files_ = 0;  // since one of them was begun and none before it
+  uint64_t erased_rows_ = 0;
   std::optional<Time> newest_received_;
   wire::Record record_;
   std::atomic<uint64_t> end_{0};
@@ -282,7 +332,7 @@ class JournalBronze final : public Bronze {
 
 }  // namespace
 
-Result<std::unique_ptr<Bronze>> open_bronze(journal::Journal& journal, Objects& objects, Catalog& catalog, Clock& clock,
+Result<std::unique_ptr<Bronze>> open_bronze(journal::Source& journal, Objects& objects, Catalog& catalog, Clock& clock,
                                             Metrics& metrics, BronzeOptions options) {
   auto bronze = std::make_unique<JournalBronze>(journal, objects, catalog, clock, metrics, std::move(options));
   TRY(bronze->open());

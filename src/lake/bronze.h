@@ -4,17 +4,19 @@
 // Delivery: end() is what the catalog has, durable; each position is in exactly one range, whatever is killed in between.
 // Failure:  unavailable and overloaded are tried again for ever, from the catalog's watermark on (so what may have happened is
 //           looked up, never guessed); conflict (another process took the role over) and corrupt end run().
-// Threads:  run() in a thread of its own; bring_to(), erase_next(), forget_replaced() and end() from any.
+// Erasures: a record of one makes its name known. In the commit that passes it stands that it is begun; then the name is taken out
+//           of every raw file there was before, and what became of it stands in the catalog (lake/erase.h). From the record on
+//           nothing that names it becomes a row.
+// Threads:  run() in a thread of its own; everything else from any.
 #pragma once
 
 #include <array>
-#include <atomic>
+#include <functional>
 #include <memory>
-#include <set>
 #include <stop_token>
 
 #include "base/metrics.h"
-#include "journal/journal.h"
+#include "journal/source.h"
 #include "lake/catalog.h"
 #include "lake/compact.h"
 #include "lake/erase.h"
@@ -30,6 +32,9 @@ struct BronzeOptions {
   CompactOptions compact{};
   std::chrono::milliseconds expire_every{3'600'000};
   std::shared_ptr<wire::ErasedNames> erased{};  // null: nobody is told apart; shared: store and door ask it too
+  std::function<Result<void>()> need_key = [] {
+    return Result<void>();
+  };  // so that the names' key is known, now that one is
   std::chrono::hours history{1};  // replaced files and versions stay so long, for those who still read them
 };
 
@@ -45,18 +50,13 @@ class Bronze {
   // there is nothing to do; and lets go of what was replaced longer ago, and of files that no version names: how many.
   virtual Result<bool> compact_next() = 0;
   virtual Result<uint64_t> expire(std::chrono::hours history) = 0;
-  // From any thread, beside run(): writes everything below the offset, which is durable in the journal.
-  virtual Result<void> bring_to(uint64_t offset) = 0;
-  // Takes what names somebody who was erased out of one raw file that is not in `looked_at`, which it is then. A file with such
-  // rows is replaced by one without them, in one commit with the books.
-  virtual Result<ErasedFile> erase_next(std::set<std::string>& looked_at) = 0;
-  // Everything that was replaced up to now is gone, whoever still reads it.
-  virtual Result<void> forget_replaced() = 0;
+  // The same of an erasure that is begun: looks at one raw file; false where none is.
+  virtual Result<bool> erase_next() = 0;
   virtual uint64_t end() const = 0;  // the lake has custody of everything below
 };
 
 // Claims the role. conflict: the lake follows another journal, or needs what this one has trimmed.
-Result<std::unique_ptr<Bronze>> open_bronze(journal::Journal& journal, Objects& objects, Catalog& catalog, Clock& clock,
+Result<std::unique_ptr<Bronze>> open_bronze(journal::Source& journal, Objects& objects, Catalog& catalog, Clock& clock,
                                             Metrics& metrics, BronzeOptions options = {});
 
 }  // namespace waybill::lake

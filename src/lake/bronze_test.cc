@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <set>
+#include <thread>
 
 #include "base/log.h"
 #include "base/random.h"
@@ -370,24 +371,31 @@ TEST_F(BronzeTest, books_that_differ_are_told_with_both_sides) {
 // Who is erased, and the options of a lake that is to know it.
 struct Erased {
   Erased() { names->set_key({.high = 1, .low = 2}); }
-  void add(Erasure::Kind kind, const std::string& id) { names->add({.kind = kind, .name = names->hash_of(kind, id)}); }
+  Erasure record(Erasure::Kind kind, const std::string& id) const {
+    return {.kind = kind, .name = names->hash_of(kind, id), .at = noon, .by = "admin"};
+  }
   BronzeOptions options() const { return {.erased = names}; }
 
   std::shared_ptr<wire::ErasedNames> names = std::make_shared<wire::ErasedNames>();
 };
 
-Result<uint64_t> erase_all(Bronze& bronze) {
-  std::set<std::string> looked_at;
-  uint64_t rows = 0;
+Result<void> erase_all(Bronze& bronze) {
   while (true) {
-    TRY_LET(const ErasedFile erased, bronze.erase_next(looked_at));
-    if (!erased.more) return rows;
-    rows += erased.rows;
+    TRY_LET(const bool more, bronze.erase_next());
+    if (!more) return {};
   }
 }
 
+void expect_only_others(const SimulatedObjects& objects, const std::vector<const DataFile*>& files,
+                        const std::string& deliverer) {
+  for (const DataFile* file : files)
+    ASSERT_DONE(read_locations(as_bytes(*objects.get(file->key)), [&](const Position&, const Location& location) {
+      EXPECT_NE(location.deliverer->text, deliverer);
+    }));
+}
+
 TEST_F(BronzeTest, who_was_erased_is_in_no_file_and_in_the_books_as_erased) {
-  Erased erased;
+  const Erased erased;
   const auto bronze = start(erased.options());
   append_locations(50);
   append(OrderCommand{.order = OrderId("o1"), .deliverer = DelivererId("d3"), .received_at = clock.now()});
@@ -395,42 +403,42 @@ TEST_F(BronzeTest, who_was_erased_is_in_no_file_and_in_the_books_as_erased) {
   ASSERT_DONE(take_all(*bronze));
   append_locations(20);
   EXPECT_EQ(bronze->step(Bronze::Write::due), 20u);  // collected, in no file yet
-  const auto total = lake()->ledgers.begin()->second.total();
-  erased.add(Erasure::Kind::deliverer, "d3");
-  const auto rows = erase_all(*bronze);
-  ASSERT_DONE(rows);
-  EXPECT_EQ(*rows, 7u + 3u + 2u);
+  append(erased.record(Erasure::Kind::deliverer, "d3"));
+  EXPECT_EQ(bronze->step(Bronze::Write::due), 1u);
+  EXPECT_EQ(bronze->end(), 73u) << "what was collected is written at once";
+  const std::string property = erasure_property("1-0-72");
+  EXPECT_FALSE(erasure_at(*lake(), property)->done);
+  ASSERT_DONE(erase_all(*bronze));
+  const auto stands = erasure_at(*lake(), property);
+  ASSERT_TRUE(stands);
+  EXPECT_TRUE(stands->done);
+  EXPECT_EQ(stands->rows, 7u + 3u + 2u);
+  EXPECT_EQ(stands->files, 4u);
+  EXPECT_EQ(stands->name, erased.names->hash_of(Erasure::Kind::deliverer, "d3"));
   expect_books_balance();
   const Ledger ledger = lake()->ledgers.begin()->second;
   EXPECT_EQ(ledger.by_kind[static_cast<size_t>(Kind::erased)].count, 11u);
   EXPECT_EQ(ledger.by_kind[static_cast<size_t>(Kind::command)].count, 1u);
-  EXPECT_EQ(ledger.total().count, 72u);
-  EXPECT_NE(total, ledger.total());  // the rest came after it
-  ASSERT_DONE(bronze->forget_replaced());
+  EXPECT_EQ(ledger.total().count, 73u);
+  ASSERT_DONE(forget_replaced(**open_catalog(objects, clock), clock));
+  expect_only_others(objects, files_of(BronzeTable::deliverer_location), "d3");
   for (const auto table : {BronzeTable::deliverer_location, BronzeTable::order_command})
     for (const DataFile* file : files_of(table)) {
       EXPECT_FALSE(file->dates.empty()) << "the models see which dates changed";
       EXPECT_GT(file->generation, 0u);
-      const std::string content = *objects.get(file->key);
-      if (table == BronzeTable::deliverer_location)
-        ASSERT_DONE(read_locations(as_bytes(content), [](const Position&, const Location& location) {
-          EXPECT_NE(location.deliverer->text, "d3");
+      if (table == BronzeTable::order_command)
+        ASSERT_DONE(read_commands(as_bytes(*objects.get(file->key)), [](const Position&, const OrderCommand& command) {
+          EXPECT_FALSE(command.deliverer);
         }));
-      else
-        ASSERT_DONE(read_commands(
-            as_bytes(content), [](const Position&, const OrderCommand& command) { EXPECT_FALSE(command.deliverer); }));
     }
   for (const auto& [key, content] : objects.all())
     EXPECT_EQ(key.find("-g0.parquet"), std::string::npos) << "what was replaced is gone";
 }
 
 TEST_F(BronzeTest, what_comes_under_an_erased_name_is_in_the_books_only) {
-  Erased erased;
+  const Erased erased;
   const auto bronze = start(erased.options());
-  append(Erasure{.kind = Erasure::Kind::order,
-                 .name = erased.names->hash_of(Erasure::Kind::order, "o5"),
-                 .at = clock.now(),
-                 .by = "admin"});
+  append(erased.record(Erasure::Kind::order, "o5"));
   append_locations(22);
   append(wire::Remains{});
   ASSERT_DONE(take_all(*bronze));
@@ -439,17 +447,61 @@ TEST_F(BronzeTest, what_comes_under_an_erased_name_is_in_the_books_only) {
   EXPECT_EQ(ledger.by_kind[static_cast<size_t>(Kind::erased)].count, 3u);
   EXPECT_EQ(ledger.by_kind[static_cast<size_t>(Kind::location)].count, 20u);
   EXPECT_EQ(ledger.by_kind[static_cast<size_t>(Kind::other)].count, 1u);
-  EXPECT_EQ(erase_all(*bronze), 0u);
+  ASSERT_DONE(erase_all(*bronze));
+  EXPECT_EQ(erasures_of(*lake()).begin()->second.rows, 0u);
+}
+
+TEST_F(BronzeTest, a_process_that_never_saw_the_record_knows_the_name_by_the_catalog) {
+  {
+    const Erased erased;
+    const auto bronze = start(erased.options());
+    append_locations(14);
+    append(erased.record(Erasure::Kind::deliverer, "d3"));
+    ASSERT_DONE(take_all(*bronze));  // killed before anything is taken out
+  }
+  const Erased erased;
+  uint64_t asked = 0;
+  BronzeOptions options = erased.options();
+  options.need_key = [&]() -> Result<void> {
+    ++asked;
+    return {};
+  };
+  const auto bronze = start(options);
+  EXPECT_GT(asked, 0u);
+  append_locations(14);
+  ASSERT_DONE(take_all(*bronze));
+  ASSERT_DONE(erase_all(*bronze));
+  EXPECT_EQ(erasures_of(*lake()).begin()->second.rows, 2u);
+  expect_only_others(objects, files_of(BronzeTable::deliverer_location), "d3");
+  expect_books_balance();
+}
+
+TEST_F(BronzeTest, run_takes_out_by_itself_who_was_erased) {
+  const Erased erased;
+  const auto bronze = start(erased.options());
+  append_locations(14);
+  append(erased.record(Erasure::Kind::deliverer, "d3"));
+  std::jthread running([&](const std::stop_token& stop) { EXPECT_TRUE(bronze->run(stop)); });
+  while (true) {
+    const auto erasures = erasures_of(*lake());
+    if (!erasures.empty() && erasures.begin()->second.done) break;
+    std::this_thread::yield();
+  }
+  running.request_stop();
+  running.join();
+  expect_only_others(objects, files_of(BronzeTable::deliverer_location), "d3");
 }
 
 TEST_F(BronzeTest, a_file_of_which_nothing_is_left_stays_without_rows) {
-  Erased erased;
+  const Erased erased;
   const auto bronze = start(erased.options());
   append(location_number(3, clock.now()));
   ASSERT_DONE(take_all(*bronze));
   const auto dates = files_of(BronzeTable::deliverer_location).front()->dates;
-  erased.add(Erasure::Kind::deliverer, "d3");
-  EXPECT_EQ(erase_all(*bronze), 1u);
+  append(erased.record(Erasure::Kind::deliverer, "d3"));
+  ASSERT_DONE(take_all(*bronze));
+  ASSERT_DONE(erase_all(*bronze));
+  EXPECT_EQ(erasures_of(*lake()).begin()->second.rows, 1u);
   const auto left = files_of(BronzeTable::deliverer_location);
   ASSERT_EQ(left.size(), 1u);
   EXPECT_EQ(left.front()->rows, 0u);
@@ -461,14 +513,6 @@ TEST_F(BronzeTest, a_file_of_which_nothing_is_left_stays_without_rows) {
   expect_books_balance();
 }
 
-TEST_F(BronzeTest, it_is_brought_to_an_offset_at_once) {
-  const auto bronze = start();
-  append_locations(10);
-  ASSERT_DONE(bronze->bring_to(10));
-  EXPECT_EQ(bronze->end(), 10u);
-  EXPECT_EQ(bronze->bring_to(11).error().code, Code::unavailable);
-}
-
 TEST_F(BronzeTest, whatever_fails_an_erasure_goes_on_and_the_books_balance) {
   for (const Lost lost : {Lost::operation, Lost::answer}) {
     uint64_t n = 1;
@@ -476,29 +520,32 @@ TEST_F(BronzeTest, whatever_fails_an_erasure_goes_on_and_the_books_balance) {
       SCOPED_TRACE("change " + std::to_string(n));
       objects.fail_at(0, lost);
       for (const auto& [key, content] : objects.all()) ASSERT_DONE(objects.remove(key));  // a lake that begins anew
-      Erased erased;
+      journal = *journal::open_journal({.folder = std::to_string(n) + (lost == Lost::answer ? "a" : "o")}, *files,
+                                       clock, *metrics);
+      const Erased erased;
       auto bronze = start(erased.options());
       for (int i = 0; i < 2; ++i) {
         append_locations(14);
         append(OrderCommand{.order = OrderId("o1"), .deliverer = DelivererId("d3"), .received_at = clock.now()});
         ASSERT_DONE(take_all(*bronze));
       }
-      erased.add(Erasure::Kind::deliverer, "d3");
+      append(erased.record(Erasure::Kind::deliverer, "d3"));
+      const auto catalog = open_catalog(objects, clock);
+      ASSERT_TRUE(catalog);
       objects.fail_at(n, lost);
-      const bool ended = erase_all(*bronze) && bronze->forget_replaced();
+      const bool ended = take_all(*bronze) && erase_all(*bronze) && forget_replaced(**catalog, clock);
       failed = objects.has_failed();
       EXPECT_TRUE(ended || failed);
       objects.fail_at(0, lost);
       expect_books_balance();
       if (n % 2 == 0) bronze = start(erased.options());
+      ASSERT_DONE(take_all(*bronze));
       ASSERT_DONE(erase_all(*bronze));
-      ASSERT_DONE(bronze->forget_replaced());
+      ASSERT_DONE(forget_replaced(**catalog, clock));
       expect_books_balance();
-      EXPECT_EQ(erase_all(*bronze), 0u);
-      for (const DataFile* file : files_of(BronzeTable::deliverer_location))
-        ASSERT_DONE(read_locations(as_bytes(*objects.get(file->key)), [](const Position&, const Location& location) {
-          EXPECT_NE(location.deliverer->text, "d3");
-        }));
+      EXPECT_EQ(bronze->erase_next(), false);
+      for (const auto& [property, stands] : erasures_of(*lake())) EXPECT_TRUE(stands.done) << property;
+      expect_only_others(objects, files_of(BronzeTable::deliverer_location), "d3");
     }
     EXPECT_GT(n, 8u);
   }

@@ -1,11 +1,16 @@
 #include "lake/erase.h"
 
+#include <sstream>
+
 #include "lake/bronze.h"
 #include "lake/bronze_rows.h"
 #include "lake/layout.h"
 
 namespace waybill::lake {
 namespace {
+
+constexpr std::string_view property_prefix = "erased.";
+constexpr std::string_view erase_role = "erase";
 
 size_t at(Kind kind) { return static_cast<size_t>(kind); }
 
@@ -141,6 +146,45 @@ Result<ErasedFile> erase_from(Objects& objects, Catalog& catalog, uint64_t claim
   for (auto& [span, moved] : left.moved) change.moved.push_back(moved);
   TRY(catalog.commit(std::move(change)));
   return ErasedFile{.rows = left.changed, .key = one.key};
+}
+
+std::string erasure_property(std::string_view position) { return std::string(property_prefix).append(position); }
+
+std::string to_text(const LakeErasure& erasure) {
+  return std::string(to_string(erasure.kind)) + ' ' + to_hex(erasure.name) + (erasure.done ? " done " : " begun ") +
+         std::to_string(erasure.files) + ' ' + std::to_string(erasure.rows);
+}
+
+std::optional<LakeErasure> erasure_at(const Snapshot& lake, const std::string& property) {
+  const auto found = lake.properties.find(property);
+  if (found == lake.properties.end()) return std::nullopt;
+  std::istringstream text(found->second);
+  std::string kind, name, state;
+  LakeErasure erasure;
+  text >> kind >> name >> state >> erasure.files >> erasure.rows;
+  const auto parsed_kind = parse_erasure_kind(kind);
+  const auto parsed_name = parse_hash128(name);
+  if (!text || !parsed_kind || !parsed_name) return std::nullopt;
+  erasure.kind = *parsed_kind;
+  erasure.name = *parsed_name;
+  erasure.done = state == "done";
+  return erasure;
+}
+
+std::map<std::string, LakeErasure> erasures_of(const Snapshot& lake) {
+  std::map<std::string, LakeErasure> found;
+  for (auto at = lake.properties.lower_bound(std::string(property_prefix));
+       at != lake.properties.end() && at->first.starts_with(property_prefix); ++at)
+    if (const auto erasure = erasure_at(lake, at->first)) found.emplace(at->first, *erasure);
+  return found;
+}
+
+Result<void> forget_replaced(Catalog& catalog, Clock& clock) {
+  TRY_LET(const uint64_t claim, catalog.claim(std::string(erase_role)));
+  // The newest version is always kept with what it replaced: one that replaces nothing comes behind it.
+  TRY(catalog.commit({.role = std::string(erase_role), .claim = claim, .what = "erased"}));
+  TRY(catalog.expire(clock.now() + std::chrono::seconds(1)));
+  return {};
 }
 
 }  // namespace waybill::lake

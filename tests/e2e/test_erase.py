@@ -6,7 +6,7 @@ import pytest
 from running import Waybill, run
 
 GONE, STAYS = "courier-who-goes", "courier-who-stays"
-QUICK = {"WAYBILL_LAKE_ROLL_SECONDS": "1", "WAYBILL_TRANSFORM_EVERY_SECONDS": "1", "WAYBILL_JOURNAL_SEGMENT_MIB": "4"}
+QUICK = {"WAYBILL_STORE_FLUSH_SECONDS": "1", "WAYBILL_LAKE_ROLL_SECONDS": "1", "WAYBILL_TRANSFORM_EVERY_SECONDS": "1", "WAYBILL_JOURNAL_SEGMENT_MIB": "4"}
 
 
 def locations(deliverer, count, first=0, order=None):

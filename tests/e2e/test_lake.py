@@ -3,12 +3,10 @@ import json
 import os
 import pathlib
 import re
-import signal
-import subprocess
 import time
 
 import pytest
-from running import Waybill, binary, run
+from running import Role, Waybill, run
 
 QUICK = {"WAYBILL_LAKE_ROLL_SECONDS": "1", "WAYBILL_TRANSFORM_EVERY_SECONDS": "1"}
 
@@ -162,36 +160,18 @@ def test_a_lake_elsewhere_is_verified_without_a_data_folder(tmp_path):
     assert not os.path.exists(tmp_path / "none")
 
 
-class Schedule:
-    """`waybill transform schedule` beside a platform that makes no models."""
-
-    def __init__(self, data, tmp_path):
-        self.metrics_file, self.log = tmp_path / "transform.prom", open(tmp_path / "transform.log", "ab")
-        self.process = subprocess.Popen(
-            [binary(), "transform", "schedule", "--data", data, "--transform-every-seconds", "1", "--metrics-file", self.metrics_file],
-            stdout=self.log, stderr=self.log)
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        if self.process.poll() is None:
-            self.process.kill()
-            self.process.wait()
-
-    def stop(self):
-        self.process.send_signal(signal.SIGTERM)
-        return self.process.wait(60)
-
-
 NO_MODELS = {"WAYBILL_LAKE_ROLL_SECONDS": "1", "WAYBILL_TRANSFORM_EVERY_SECONDS": "0"}
 
 
+def schedule_of(waybill):
+    return Role("transform", "schedule", data=waybill.data, environment={"WAYBILL_TRANSFORM_EVERY_SECONDS": "1"})
+
+
 def test_models_are_made_by_a_process_of_their_own_beside_the_platform(tmp_path):
-    with Waybill(tmp_path / "data", environment=NO_MODELS) as waybill, Schedule(waybill.data, tmp_path) as schedule:
+    with Waybill(tmp_path / "data", environment=NO_MODELS) as waybill, schedule_of(waybill) as schedule:
         waybill.post("/v1/locations", location(0))
         waybill.wait_until(lambda: is_made(waybill, "1-0-0"), seconds_max=120)
-        waybill.wait_until(lambda: "waybill_transform_runs_total 1" in schedule.metrics_file.read_text(), seconds_max=60)
+        waybill.wait_until(lambda: "waybill_transform_runs_total 1" in schedule.metrics(), seconds_max=60)
         second = run("transform", "schedule", "--data", waybill.data)
         assert second.returncode == 1 and "another waybill process has the role transform" in second.stderr
         assert schedule.stop() == 0
@@ -204,12 +184,12 @@ def test_a_process_of_the_models_that_is_killed_at_any_moment_leaves_tables_that
     with Waybill(tmp_path / "data", environment=NO_MODELS) as waybill:
         posted = 0
         for wait_s in (0.2, 1.2, 1.4, 1.6, 1.9, 2.3):
-            with Schedule(waybill.data, tmp_path):
+            with schedule_of(waybill):
                 for _ in range(5):
                     waybill.post("/v1/locations", location(posted, posted % 60))
                     posted += 1
                 time.sleep(wait_s)  # killed then
-        with Schedule(waybill.data, tmp_path) as schedule:
+        with schedule_of(waybill) as schedule:
             waybill.wait_until(lambda: is_made(waybill, f"1-0-{posted - 1}"), seconds_max=120)
             schedule.stop()
         waybill.stop()

@@ -1,8 +1,6 @@
 """The lake in a bucket, from outside: written, treated, asked, verified, over a real S3 server of its own (tools/services.py)."""
 import json
 import os
-import signal
-import subprocess
 import sys
 import time
 from pathlib import Path
@@ -12,7 +10,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent.parent / "tools"))
 
 import services  # noqa: E402
-from running import Waybill, binary, run  # noqa: E402
+from running import Role, Waybill, run  # noqa: E402
 
 
 def location(number):
@@ -71,35 +69,38 @@ def test_a_lake_in_a_bucket_is_treated_asked_and_verified_as_one_in_a_folder(buc
 
 
 def test_the_processes_of_a_bucket_are_killed_at_any_moment_and_its_books_balance(bucket, tmp_path):
+    """The platform, who writes the lake and who makes the models, each a process of its own."""
     posted = 0
-    platform = {**bucket, "WAYBILL_TRANSFORM_EVERY_SECONDS": "0"}
-    data, told_by = tmp_path / "data", tmp_path / "metrics"
-
-    def schedule():
-        return subprocess.Popen([binary(), "transform", "schedule", "--data", data, "--metrics-file", told_by], env={**os.environ, **bucket},
-                                stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-
+    platform = {**bucket, "WAYBILL_TRANSFORM_EVERY_SECONDS": "0", "WAYBILL_LAKE_WRITE": "false"}
+    data = tmp_path / "data"
+    writer = Role("lake", "write", data=data, environment=platform)
+    models = Role("transform", "schedule", data=data, environment=bucket)
     for wait_s in (0.3, 1.2, 1.7, 2.2):
-        with Waybill(data, environment=platform) as waybill:
-            models = schedule()
+        with Waybill(data, environment=platform) as waybill, writer, models:
             for _ in range(5):
                 assert waybill.post("/v1/locations", location(posted)).status_code == 200
                 posted += 1
             time.sleep(wait_s)  # killed then
-            models.kill()
-            models.wait()
-    with Waybill(data, environment=platform) as waybill:
-        told_by.unlink(missing_ok=True)
-        models = schedule()
-        try:
-            waybill.wait_until(lambda: told_by.exists() and is_made(waybill, f"e{posted - 1}"), seconds_max=120)
-            models.send_signal(signal.SIGTERM)
-            assert models.wait(60) == 0
-        finally:
-            models.kill()
+    with Waybill(data, environment=platform) as waybill, writer, models:
+        waybill.wait_until(lambda: is_made(waybill, f"e{posted - 1}"), seconds_max=120)
+        erased = run("erase", "--data", data, "--order", "1001", env={**os.environ, **platform})
+        assert erased.returncode == 0 and f"{posted} rows in" in erased.stdout, erased.stdout + erased.stderr
+        assert writer.stop() == 0 and models.stop() == 0
         waybill.stop()
     books = told(bucket, "verify", "--deep", "--data", data)
-    assert f"{posted} locations, each once" in books, books
+    assert f"{posted} erased" in books and "treated    0 locations" in books, books
+
+
+def test_other_sources_become_tables_of_a_bucket(bucket, tmp_path):
+    file = tmp_path / "orders.csv"
+    file.write_text("id,zip\n1,007\n2,10115\n")
+    told(bucket, "source", "add", "shop.orders", "--files", file, "--data", tmp_path / "data")
+    assert "2 rows" in told(bucket, "source", "run", "--data", tmp_path / "data")
+    file.write_text("id,zip\n1,007\n3,4000\nx,1\n")
+    told(bucket, "source", "run", "--data", tmp_path / "data")
+    asked = told(bucket, "query", "--data", tmp_path / "data", "--format", "json", "SELECT * FROM external.shop_orders ORDER BY id")
+    assert rows(asked) == [[1, "007"], [3, "4000"]]
+    assert "the lake's books balance" in told(bucket, "lake", "verify", "--data", tmp_path / "none")
 
 
 def test_a_server_that_is_away_is_said(bucket, tmp_path):
