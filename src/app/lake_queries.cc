@@ -1,9 +1,12 @@
 #include "app/lake_queries.h"
 
 #include <algorithm>
+#include <optional>
+#include <thread>
 
 #include "app/answer_text.h"
 #include "app/wiring.h"
+#include "base/process.h"
 #include "lake/catalog.h"
 #include "transform/syntax.h"
 #include "transform/tables.h"
@@ -57,6 +60,8 @@ class HurriedLoan final : public lake::Loan {
 };
 
 // What answers a question, and what has to be there until it is answered.
+constexpr int nice_steps = 15;
+
 struct Asking {
   std::unique_ptr<lake::Objects> objects;
   std::unique_ptr<lake::Loan> loan;
@@ -69,7 +74,7 @@ Result<Asking> locked_engine(const Config& config, const DataFolder& folder, lak
   TRY_LET(asking.objects, open_objects_to_read(config, folder, question.limits.stop));
   TRY_LET(const auto catalog, lake::open_catalog(*asking.objects, system_clock()));
   asking.loan = std::make_unique<HurriedLoan>(copies.borrow(*asking.objects), question.limits);
-  TRY_LET(asking.engine, open_engine_of(config, folder, question.threads));
+  TRY_LET(asking.engine, open_engine_of(config, folder, 0));
   const auto lake = catalog->now();
   TRY_LET(auto tables, wanted(transform::tables_of(*lake), asking.engine->syntax(question.sql), question));
   for (NamedTable& table : tables) {
@@ -116,10 +121,16 @@ Result<std::string> LakeQueries::ask(const Principal& who, const std::string& sq
                  .bytes_max = query_answer_bytes_max,
                  .time_max = std::chrono::seconds(config_.query_seconds_max),
                  .stop = stop_.get_token()},
-      .threads = 1,  // the others are for those who bring locations
       .may_read = [&](const std::string& table) { return may_read(config_.query_grants, who.role, table); }};
-  TRY_LET(const transform::Answer answer, ask_lake(config_, folder_, copies_, question));
-  return form == serve::AnswerForm::csv ? csv_text(answer) : json_text(answer);
+  std::optional<Result<transform::Answer>> answer;
+  // All cores, behind those who bring locations and those who look: the engine's threads inherit what this one is.
+  std::jthread([&] {
+    name_this_thread("query");
+    let_others_run_first(nice_steps);
+    answer = ask_lake(config_, folder_, copies_, question);
+  }).join();
+  if (!*answer) return std::unexpected(answer->error());
+  return form == serve::AnswerForm::csv ? csv_text(**answer) : json_text(**answer);
 }
 
 }  // namespace waybill::app

@@ -22,7 +22,6 @@ namespace waybill::app {
 struct LakeQuestion {
   std::string sql;
   transform::Limits limits{};
-  int threads = 0;  // 0: as many as the machine has cores
   std::function<bool(const std::string& table)> may_read = [](const std::string&) { return true; };
 };
 Result<transform::Answer> ask_lake(const Config& config, const DataFolder& folder, lake::Copies& copies,

@@ -297,6 +297,11 @@ void stop_and_join(std::jthread& thread) {
   thread.join();
 }
 
+Result<std::unique_ptr<lake::Copies>> open_copies_for_questions(const Config& config, const DataFolder& folder) {
+  TRY(remove_with_content(system_files(), folder.query_spill()));  // what a process that was killed left there
+  return open_copies_of(config, folder);
+}
+
 // What works on the lake beside its writer: questions, models, chores, other sources, and how it stands.
 struct BesideTheLake {
   BesideTheLake(const Config& config, const DataFolder& folder, lake::Copies& copies, Clock& clock, Metrics& metrics,
@@ -419,8 +424,7 @@ Result<void> run_platform(const PlatformOptions& options, std::stop_token stop) 
                           std::chrono::seconds(config.stale_after_seconds));
   Backups backups(backup_source(folder, *journal, opened, keeper), system_files(), clock, *metrics);
   Erasures erasures(erasure_parts(config, folder, *journal, *opened.store, keeper, view, *erased, *metrics));
-  TRY(remove_with_content(system_files(), folder.query_spill()));  // what a process that was killed left there
-  TRY_LET(const auto copies, open_copies_of(config, folder));
+  TRY_LET(const auto copies, open_copies_for_questions(config, folder));
   BesideTheLake beside(config, folder, *copies, clock, *metrics, lake.get(), view, keeper);
   TRY_LET(const auto webhooks, open_webhooks({config, folder, *journal, *opened.store, progress, *metrics}));
   serve::ApiParts parts{.acceptor = acceptor,
