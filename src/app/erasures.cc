@@ -50,12 +50,14 @@ bool tables_are_of(const lake::Snapshot& lake, const transform::Graph& graph, ui
   return true;
 }
 
-// Of what came before its first position such a lake has nothing.
-bool began_after(const lake::Snapshot& lake, const std::string& position) {
-  const auto record = parse_position(position);
-  if (!record) return false;
-  const auto mark = lake.watermarks.find(record->partition);
-  return mark != lake.watermarks.end() && mark->second.begin > record->offset;
+// Whether the lake has custody of all that the journal has below the offset, and nothing in it is of the name any more. Of what came
+// before its first position a lake has nothing.
+bool is_out_of(const lake::Snapshot& lake, const Certificate& certificate) {
+  const auto record = parse_position(certificate.position);
+  const auto mark = record ? lake.watermarks.find(record->partition) : lake.watermarks.end();
+  if (mark == lake.watermarks.end() || mark->second.end < certificate.below) return false;
+  const auto stands = lake::erasure_at(lake, lake::erasure_property(certificate.position));
+  return stands ? stands->done : mark->second.begin > record->offset;
 }
 
 uint64_t tables_made_after(const lake::Snapshot& lake, uint64_t version) {
@@ -231,7 +233,8 @@ Result<void> Erasures::erase_store(Certificate& certificate, const std::stop_tok
   return parts_.keeper.flush();
 }
 
-// Its writer does it, in this process or another.
+// Its writer does it, in this process or another. The journal is written anew only when the lake has all of it, else the lake's books
+// would count some of a segment's records as they were and some as they are.
 Result<void> Erasures::erase_lake(Certificate& certificate, const std::stop_token& stop) {
   TRY(begin(certificate, "lake"));
   if (!parts_.config.lake_write) {
@@ -247,7 +250,7 @@ Result<void> Erasures::erase_lake(Certificate& certificate, const std::stop_toke
       certificate.lake_rows = stands->rows;
     }
     lake_version_ = state->version;
-    return stands ? stands->done : began_after(*state, certificate.position);
+    return is_out_of(*state, certificate);
   });
 }
 
