@@ -1,7 +1,8 @@
 // app/erasures.h — takes out whom the journal says is erased, hop by hop, in a thread of its own; and tells how that stands.
 //
-// Order:    store, lake (whose writer takes out by itself whom the journal says is erased, lake/bronze.h), journal; then the tables that are made of the lake, then what all of these replaced. From the moment that
-//           the store shows the record on, nothing that comes under the name is kept by anybody.
+// Order:    store, lake (by its writer, which comes to the record by itself: lake/bronze.h), journal; then the tables that are made of
+//           the lake, then what all of these replaced. From the moment that the store shows the record on, nothing that comes
+//           under the name is kept by anybody.
 // Delivery: the record is the intent. What was done is in the certificate, step by step; killed anywhere, a start goes on with
 //           every erasure whose certificate does not say that it is done. Every step can be done again.
 // Threads:  start() and stop() from one, everything else from any.

@@ -6,6 +6,7 @@
 #include <optional>
 
 #include "app/lake_chores.h"
+#include "app/lake_view.h"
 #include "app/stop_signal.h"
 #include "app/wiring.h"
 #include "base/pause.h"
@@ -39,13 +40,14 @@ Result<std::string> do_here(const Config& config, const DataFolder& folder, cons
   TRY_LET(const auto journal, open_journal_of(config, folder, *metrics));
   TRY_LET(const auto store, open_store_of(config, folder));
   TRY(ingest::check_agreement(*journal, *store));
+  LakeView view(config, folder, *journal, clock, *metrics);
   LakeWriter lake(config, folder, *journal, clock, *metrics);
   TRY(lake.take_over());
   ingest::Keeper keeper(*journal, *store, system_files(), health, clock, *metrics,
                         {.trimmed_path = folder.trimmed(),
                          .journal_keep_bytes = config.journal_keep_mib << 20,
                          .store_folder = folder.store(),
-                         .consumers = {lake.consumer()}});
+                         .consumers = {view.consumer()}});
   return do_chore(config, chore, &lake, keeper, stop);
 }
 

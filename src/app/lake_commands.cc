@@ -137,13 +137,8 @@ std::function<int()> add_lake(CLI::App& command) {
         sub.add_option("--lines", *lines, "how many, as far as lake.history_hours goes")->capture_default_str();
       },
       [lines](const Config& config) { return print(history_of(config, *lines)); });
-  auto role = std::make_shared<RoleFlags>();
-  below(
-      command, "write", "write the lake as a process of its own, beside waybill up with lake.write = false", chosen,
-      [role](CLI::App& sub) { add_role_flags(sub, *role); },
-      [role](const Config& config) {
-        return run_role(config, [&](const std::stop_token& stop) { return write_lake(config, *role, stop); });
-      });
+  add_role(command, "write", "write the lake as a process of its own, beside waybill up with lake.write = false",
+           chosen, write_lake);
   add_lake_chores(command, chosen);
   auto import_options = std::make_shared<ImportOptions>();
   below(

@@ -1,8 +1,7 @@
 #include "app/lake_queries.h"
 
 #include <algorithm>
-#include <optional>
-#include <thread>
+#include <future>
 
 #include "app/answer_text.h"
 #include "app/wiring.h"
@@ -59,9 +58,9 @@ class HurriedLoan final : public lake::Loan {
   const std::chrono::steady_clock::time_point begun_;
 };
 
-// What answers a question, and what has to be there until it is answered.
 constexpr int nice_steps = 15;
 
+// What answers a question, and what has to be there until it is answered.
 struct Asking {
   std::unique_ptr<lake::Objects> objects;
   std::unique_ptr<lake::Loan> loan;
@@ -122,15 +121,14 @@ Result<std::string> LakeQueries::ask(const Principal& who, const std::string& sq
                  .time_max = std::chrono::seconds(config_.query_seconds_max),
                  .stop = stop_.get_token()},
       .may_read = [&](const std::string& table) { return may_read(config_.query_grants, who.role, table); }};
-  std::optional<Result<transform::Answer>> answer;
   // All cores, behind those who bring locations and those who look: the engine's threads inherit what this one is.
-  std::jthread([&] {
+  auto asking = std::async(std::launch::async, [&] {
     name_this_thread("query");
     let_others_run_first(nice_steps);
-    answer = ask_lake(config_, folder_, copies_, question);
-  }).join();
-  if (!*answer) return std::unexpected(answer->error());
-  return form == serve::AnswerForm::csv ? csv_text(**answer) : json_text(**answer);
+    return ask_lake(config_, folder_, copies_, question);
+  });
+  TRY_LET(const transform::Answer answer, asking.get());
+  return form == serve::AnswerForm::csv ? csv_text(answer) : json_text(answer);
 }
 
 }  // namespace waybill::app

@@ -32,7 +32,7 @@ class LakeView {
   // Null where nothing was ever known.
   std::shared_ptr<const lake::Snapshot> newest();
   std::shared_ptr<const lake::Snapshot> known() const;
-  // Who must have it before it goes from journal or store: the process that writes the lake, by what its catalog says.
+  // Who must have it before it goes from journal or store: whoever writes the lake, by what its catalog says.
   ingest::Consumer consumer();
 
  private:

@@ -5,7 +5,6 @@
 #include "base/log.h"
 #include "base/pause.h"
 #include "base/process.h"
-#include "lake/books.h"
 
 namespace waybill::app {
 namespace {
@@ -46,7 +45,6 @@ Result<void> LakeWriter::reach() {
                                       .need_key = [this] { return need_erasures_key(config_, *erased_); },
                                       .history = std::chrono::hours(config_.lake_history_hours)}));
   writing_.store(bronze_.get(), std::memory_order_release);
-  catalog_.store(opened_.get(), std::memory_order_release);
   return {};
 }
 
@@ -76,27 +74,6 @@ Result<uint64_t> LakeWriter::expire(std::chrono::hours older_than) {
 Result<void> LakeWriter::open() {
   TRY_LET(objects_, open_objects_of(config_, folder_, giving_up_.get_token()));
   return {};
-}
-
-ingest::Consumer LakeWriter::consumer() {
-  return {.name = "lake",
-          .durable = [this]() -> uint64_t {
-            const lake::Catalog* catalog = catalog_.load(std::memory_order_acquire);
-            if (catalog == nullptr) return 0;
-            const auto state = catalog->now();
-            const auto mark = state->watermarks.find(journal_.partition());
-            return mark == state->watermarks.end() ? 0 : mark->second.end;
-          },
-          .sum = [this](uint64_t from, uint64_t to) -> std::optional<store::Sum> {
-            const lake::Catalog* catalog = catalog_.load(std::memory_order_acquire);
-            if (catalog == nullptr) return std::nullopt;
-            return catalog->now()->sum(journal_.partition(), from, to);
-          },
-          .reread = [this](uint64_t from, uint64_t to) -> Result<void> {
-            const lake::Catalog* catalog = catalog_.load(std::memory_order_acquire);
-            if (catalog == nullptr) return not_reached();
-            return lake::reread_range(*catalog->now(), *objects_, journal_.partition(), from, to);
-          }};
 }
 
 void LakeWriter::start(std::function<void(const Error&)> on_failure) {

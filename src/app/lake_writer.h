@@ -2,7 +2,7 @@
 // its own.
 //
 // Order:   start(), then stop() when nothing is accepted any more; or run() in the caller's thread.
-// Threads: consumer()'s functions, compact() and expire() from any thread, the others from one.
+// Threads: compact() and expire() from any thread, the others from one.
 // Failure: a place that cannot be reached is tried again for ever; nothing waits for it but trimming. on_failure hears what
 //          cannot get better by itself: another process took over, the lake is of another journal, bytes are damaged.
 #pragma once
@@ -13,7 +13,6 @@
 
 #include "app/config.h"
 #include "app/data_folder.h"
-#include "ingest/keep.h"
 #include "lake/bronze.h"
 
 namespace waybill::app {
@@ -26,9 +25,6 @@ class LakeWriter {
 
   // Whether the settings name a place. It is not asked yet: what is accepted waits for no lake.
   Result<void> open();
-  // Who must have it before it goes from journal or store.
-  ingest::Consumer consumer();
-
   void start(std::function<void(const Error&)> on_failure);
   // Until stop is asked for, in place of start().
   Result<void> run(const std::stop_token& stop);
@@ -54,8 +50,7 @@ class LakeWriter {
   std::unique_ptr<lake::Objects> objects_;
   std::unique_ptr<lake::Catalog> opened_;
   std::unique_ptr<lake::Bronze> bronze_;
-  std::atomic<lake::Catalog*> catalog_{nullptr};  // opened_ and bronze_, for other threads, once both are there
-  std::atomic<lake::Bronze*> writing_{nullptr};
+  std::atomic<lake::Bronze*> writing_{nullptr};  // bronze_, for other threads, once it is there
   std::promise<void> ended_;
   std::jthread thread_;
 };

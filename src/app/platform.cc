@@ -164,12 +164,6 @@ void expose_state(Metrics& metrics, const Health& health, const std::string& fol
   });
 }
 
-// Who writes the lake: this process, another one, or nobody.
-std::vector<ingest::Consumer> lake_consumers(const Config& config, LakeWriter* lake, LakeView& view) {
-  if (!config.lake_enabled) return {};
-  return {lake ? lake->consumer() : view.consumer()};
-}
-
 ErasureParts erasure_parts(const Config& config, const DataFolder& folder, journal::Journal& journal,
                            store::Store& store, ingest::Keeper& keeper, LakeView& view, wire::ErasedNames& names,
                            Metrics& metrics) {
@@ -184,15 +178,15 @@ ErasureParts erasure_parts(const Config& config, const DataFolder& folder, journ
           .metrics = metrics};
 }
 
-ingest::KeepOptions keep_options(const Config& config, const DataFolder& folder,
-                                 std::vector<ingest::Consumer> consumers) {
-  return {.trimmed_path = folder.trimmed(),
-          .flush_every = std::chrono::seconds(config.store_flush_seconds),
-          .journal_keep_bytes = config.journal_keep_mib << 20,
-          .keep = std::chrono::days(config.store_keep_days),
-          .store_folder = folder.store(),
-          .store_bytes_max = config.store_disk_mib_max << 20,
-          .consumers = std::move(consumers)};
+ingest::KeepOptions keep_options(const Config& config, const DataFolder& folder, LakeView& lake) {
+  ingest::KeepOptions options{.trimmed_path = folder.trimmed(),
+                              .flush_every = std::chrono::seconds(config.store_flush_seconds),
+                              .journal_keep_bytes = config.journal_keep_mib << 20,
+                              .keep = std::chrono::days(config.store_keep_days),
+                              .store_folder = folder.store(),
+                              .store_bytes_max = config.store_disk_mib_max << 20};
+  if (config.lake_enabled) options.consumers.push_back(lake.consumer());
+  return options;
 }
 
 // Null where this process writes none.
@@ -415,7 +409,7 @@ Result<void> run_platform(const PlatformOptions& options, std::stop_token stop) 
   TRY_LET(const auto lake, open_lake(config, folder, *journal, clock, *metrics, erased));
   LakeView view(config, folder, *journal, clock, *metrics);
   ingest::Keeper keeper(*journal, *opened.store, system_files(), health, clock, *metrics,
-                        keep_options(config, folder, lake_consumers(config, lake.get(), view)));
+                        keep_options(config, folder, view));
   TRY_LET(const auto audit, serve::open_audit(config.data, system_files(), clock, *metrics));
   const auto gate =
       serve::make_gate(tokens.get(), *opened.store, *audit, clock, *metrics, gate_options(config, secure));

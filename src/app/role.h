@@ -1,28 +1,23 @@
 // app/role.h — what the processes of one role share, beside the process that serves the folder.
 #pragma once
 
-#include <functional>
 #include <stop_token>
 #include <string>
 
-#include "app/config.h"
+#include "app/subcommands.h"
 #include "base/metrics.h"
-
-namespace CLI {
-class App;
-}
 
 namespace waybill::app {
 
 struct RoleFlags {
   std::string metrics_file;  // where metrics are written for Prometheus' textfile collector; empty: nowhere
 };
-void add_role_flags(CLI::App& command, RoleFlags& flags);
-
 // Into the file, where one is named; what goes wrong is told in the log.
 void tell_metrics(Metrics& metrics, const RoleFlags& flags);
 
-// The exit code: with the log where the settings say, until the role ends or a signal asks it to.
-int run_role(const Config& config, const std::function<Result<void>(const std::stop_token& stop)>& role);
+// A command below a command that is a role: with the log where the settings say, until it ends or a signal asks it to.
+using RunRole = Result<void> (*)(const Config& config, const RoleFlags& flags, const std::stop_token& stop);
+void add_role(CLI::App& parent, const std::string& name, const std::string& help, const std::shared_ptr<Run>& chosen,
+              RunRole role);
 
 }  // namespace waybill::app

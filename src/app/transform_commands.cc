@@ -181,13 +181,8 @@ std::function<int()> add_transform(CLI::App& command) {
         [flags](const Config& config) { return tell(config, *flags, docs_of); });
   below(command, "lineage", "what is made of what, as a Mermaid flowchart", chosen, add_models,
         [flags](const Config& config) { return tell(config, *flags, lineage_of); });
-  auto role = std::make_shared<RoleFlags>();
-  below(
-      command, "schedule", "make what has changed every transform.every_seconds, as a process of its own", chosen,
-      [role](CLI::App& sub) { add_role_flags(sub, *role); },
-      [role](const Config& config) {
-        return run_role(config, [&](const std::stop_token& stop) { return keep_making(config, *role, stop); });
-      });
+  add_role(command, "schedule", "make what has changed every transform.every_seconds, as a process of its own", chosen,
+           keep_making);
   command.require_subcommand(1);
   return [chosen] { return (*chosen)(); };
 }

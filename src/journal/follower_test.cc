@@ -60,6 +60,7 @@ TEST(FollowerTest, after_a_sync_that_failed_it_gives_nothing_more) {
   const auto follower = follow_journal(probe.options().folder, probe.files());
   ASSERT_TRUE(follower) << message(follower);
   probe.keep(numbered(0, 10));
+  probe.close();  // nobody else touches the disk: the next that does is the follower's sync
   probe.files().fail_at(1, Code::unavailable, Failing::once);
   EXPECT_EQ((*follower)->read(0, piece_bytes).error().code, Code::corrupt);
   probe.files().fail_no_more();

@@ -85,8 +85,9 @@ class Journal : public Source {
   uint32_t epoch() const { return epochs().newest(); }
 };
 
-// Commits what was appended when it goes. Opens for writing: cuts a torn tail (what no commit ever acknowledged), says corrupt where something that was synced is
-// damaged in the last segment. One writer a folder: the caller holds the data folder's lock.
+// Opens for writing: cuts a torn tail (what no commit ever acknowledged), says corrupt where something that was synced is
+// damaged in the last segment. One writer a folder: the caller holds the data folder's lock. What was appended is committed when
+// the journal is destroyed.
 Result<std::unique_ptr<Journal>> open_journal(JournalOptions options, Files& files, Clock& clock, Metrics& metrics);
 
 // Beside a writer or without one: changes nothing, cuts nothing.

@@ -50,8 +50,8 @@ class Source {
   virtual const Epochs& epochs() const = 0;
   virtual uint32_t partition() const = 0;
   virtual uint64_t begin() const = 0;
-  virtual uint64_t durable_end()
-      const = 0;  // behind the last durable record; of one that is followed: that it knows of
+  // Behind the last durable record; of one that is followed: that it knows of.
+  virtual uint64_t durable_end() const = 0;
 
   Position position(uint64_t offset) const {
     return {.epoch = epochs().of(offset), .partition = partition(), .offset = offset};

@@ -32,9 +32,8 @@ struct BronzeOptions {
   CompactOptions compact{};
   std::chrono::milliseconds expire_every{3'600'000};
   std::shared_ptr<wire::ErasedNames> erased{};  // null: nobody is told apart; shared: store and door ask it too
-  std::function<Result<void>()> need_key = [] {
-    return Result<void>();
-  };  // so that the names' key is known, now that one is
+  // Called before a name is added to them: their key may have been made meanwhile, by whoever was asked to erase.
+  std::function<Result<void>()> need_key = [] { return Result<void>(); };
   std::chrono::hours history{1};  // replaced files and versions stay so long, for those who still read them
 };
 

@@ -6,8 +6,10 @@
 // Failure:   corrupt: the file is not what the catalog says of it; nothing was changed. Else as Catalog and Objects.
 #pragma once
 
+#include <map>
 #include <optional>
-#include <vector>
+#include <string>
+#include <string_view>
 
 #include "lake/catalog.h"
 #include "wire/erased_names.h"

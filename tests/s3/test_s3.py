@@ -83,6 +83,7 @@ def test_the_processes_of_a_bucket_are_killed_at_any_moment_and_its_books_balanc
             time.sleep(wait_s)  # killed then
     with Waybill(data, environment=platform) as waybill, writer, models:
         waybill.wait_until(lambda: is_made(waybill, f"e{posted - 1}"), seconds_max=120)
+        waybill.wait_until(lambda: f"{posted} locations, each once" in told(bucket, "verify", "--deep", "--data", data), seconds_max=60)
         erased = run("erase", "--data", data, "--order", "1001", env={**os.environ, **platform})
         assert erased.returncode == 0 and f"{posted} rows in" in erased.stdout, erased.stdout + erased.stderr
         assert writer.stop() == 0 and models.stop() == 0
