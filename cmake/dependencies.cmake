@@ -51,6 +51,14 @@ find_package(CURL REQUIRED)
 pkg_check_modules(libpq REQUIRED IMPORTED_TARGET libpq)
 add_library(postgres INTERFACE)
 target_link_libraries(postgres INTERFACE PkgConfig::libpq)
+# librdkafka 2.0 (BSD-2): Kafka's protocol, its idempotent producer and TLS. libmosquitto 2.0 (EPL-2.0 or EDL-1.0): MQTT 5 and 3.1.1. Each is
+# linked with a shared object that is loaded when such a broker is asked for.
+pkg_check_modules(rdkafka REQUIRED IMPORTED_TARGET rdkafka)
+add_library(kafka INTERFACE)
+target_link_libraries(kafka INTERFACE PkgConfig::rdkafka)
+pkg_check_modules(libmosquitto REQUIRED IMPORTED_TARGET libmosquitto)
+add_library(mqtt INTERFACE)
+target_link_libraries(mqtt INTERFACE PkgConfig::libmosquitto)
 # CLI11 2.1 (BSD-3): flags and help. toml++ 3.3 (MIT): the configuration file.
 find_package(CLI11 REQUIRED)
 find_path(TOMLPP_INCLUDE toml++/toml.h REQUIRED)

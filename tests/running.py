@@ -31,8 +31,9 @@ class NotStarted(Exception):
 
 
 class Waybill:
-    def __init__(self, data, binary_path=None, environment=None, arguments=()):
+    def __init__(self, data, binary_path=None, environment=None, arguments=(), command="up"):
         self.data = Path(data)
+        self.command = command
         self.binary = binary_path or binary()
         self.environment = environment or {}
         self.arguments = list(map(str, arguments))
@@ -55,7 +56,7 @@ class Waybill:
         self.port_file.unlink(missing_ok=True)
         with open(self.log, "ab") as log:
             self.process = subprocess.Popen(
-                [self.binary, "up", "--listen", self.listen, "--data", str(self.data), "--port-file", str(self.port_file),
+                [self.binary, self.command, "--listen", self.listen, "--data", str(self.data), "--port-file", str(self.port_file),
                  *self.arguments], stdout=log, stderr=log, env={**os.environ, **self.environment})
         until = time.monotonic() + START_S_MAX
         while not (self.port_file.exists() and self.port_file.read_text().strip()):

@@ -28,7 +28,7 @@ import services
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 LIVE = ["e2e"]  # the suites of tests/ that also meet the release build
-LIVE_ONLY = ["api", "package", "s3"]  # those that meet no other
+LIVE_ONLY = ["api", "brokers", "package", "s3"]  # those that meet no other
 LONGEST = ["crash", "e2e"]
 PROGRAM_S_MAX = 30 * 60  # a test program or Python suite that runs longer is stopped and has failed
 CRASH_CYCLES = 50  # kills of a running process in script/test; script/soak does this many for each of its minutes
@@ -241,16 +241,19 @@ def live_outcome(folder):
     return pytest_outcome(folder, **variables)
 
 
-def s3_outcome(program, server, tests="*LiveS3*"):
-    """The tests of a program that want a real S3 server, with one of its own; that it has none is a failure."""
+def server_outcome(program, server, tests):
+    """The tests of a program that want a real server, with one of its own; that it has none is a failure."""
     with services.running(server) as environment:
         return gtest_outcome([program, f"--gtest_filter={tests}"], **environment)
 
 
 def run_live(tally):
     lake = ROOT / "build" / "dev" / "src" / "lake" / "lake_tests"
-    tally.suite("lake, versitygw", lambda: s3_outcome(lake, "versitygw"))
-    tally.suite("lake, versitygw with TLS", lambda: s3_outcome(lake, "versitygw-tls", "LiveS3/ObjectsContract*:*LiveS3Tls*"))
+    broker = ROOT / "build" / "dev" / "src" / "broker" / "broker_tests"
+    tally.suite("lake, versitygw", lambda: server_outcome(lake, "versitygw", "*LiveS3*"))
+    tally.suite("lake, versitygw with TLS", lambda: server_outcome(lake, "versitygw-tls", "LiveS3/ObjectsContract*:*LiveS3Tls*"))
+    for server in services.BROKERS:
+        tally.suite(f"broker, {server}", lambda server=server: server_outcome(broker, server, "*LiveBroker*"))
     for name in LIVE + LIVE_ONLY:
         tally.suite(f"{name}, release", lambda: live_outcome(ROOT / "tests" / name))
 
@@ -259,7 +262,8 @@ def run_soak(tally, minutes):
     tally.suites(race_suites(ROOT / "build" / "tsan"), os.cpu_count())
     tally.suites([(f"fuzz {path.stem}", lambda path=path: fuzz_outcome(path, minutes))
                   for path in sorted((ROOT / "src").rglob("*_fuzz.cc"))], os.cpu_count())
-    tally.suite("lake, minio", lambda: s3_outcome(ROOT / "build" / "soak" / "src" / "lake" / "lake_tests", "minio"))
+    tally.suite("lake, minio", lambda: server_outcome(
+        ROOT / "build" / "soak" / "src" / "lake" / "lake_tests", "minio", "*LiveS3*"))
     tally.suite("a year", lambda: gtest_outcome(
         [ROOT / "build" / "soak" / "src" / "ingest" / "ingest_tests", "--gtest_filter=Year.*"], YEAR_S_MAX, **YEAR))
     tally.suite("crash", lambda: pytest_outcome(ROOT / "tests" / "crash", seconds_max=minutes * 600 + 3600,

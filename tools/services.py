@@ -6,9 +6,11 @@ built once into the cache outside the tree, started on a free port of the loopba
 of their own, which end with the block."""
 import argparse
 import contextlib
+import hashlib
 import json
 import os
 import pathlib
+import pwd
 import re
 import shlex
 import shutil
@@ -26,16 +28,18 @@ START_S_MAX = 60
 STOP_S_MAX = 20
 CERTIFICATE = "certificate.pem"
 ACCESS_KEY, SECRET_KEY, BUCKET, REGION = "waybill", "waybill-secret", "waybill", "us-east-1"
-PASSWORD = "waybill-password"
+USER, READER, PASSWORD = "waybill", "reader", "waybill-password"
+KAFKA_CLUSTER = "waybill-waybill-waybil"  # a name of 22 characters, as Kafka wants it
+KAFKA_DIGEST = "a53aa0c9dd3b2bf1b32175a5cf64e04ab8873d0651b06a56387278b86f6cbccf"  # of the files that Maven gets
 
 
 class Failed(Exception):
     """Says what did not work and what to do."""
 
 
-def go_program(module, version, needs):
+def go_program(module, version, needs, name=""):
     """A program from the Go module proxy, whose checksum database vouches for what is built."""
-    name = module.rsplit("/", 1)[1]
+    name = name or module.rsplit("/", 1)[1]
     folder = CACHE / f"{name}-{version}"
     program = folder / name
     if not program.exists():
@@ -126,9 +130,129 @@ def postgres_tls(folder, port):
     return [*command, "-c", "ssl=on", "-c", f"ssl_cert_file={certificate}", "-c", f"ssl_key_file={key}"], environment
 
 
+def digest_of(folder):
+    """One checksum of all files in a folder, by name."""
+    whole = hashlib.sha256()
+    for path in sorted(folder.iterdir()):
+        whole.update(f"{path.name} {hashlib.sha256(path.read_bytes()).hexdigest()}\n".encode())
+    return whole.hexdigest()
+
+
+def maven_jars(name, version, coordinates, digest):
+    """The folder with these artifacts and all that they need, from Maven Central."""
+    folder = CACHE / f"{name}-{version}"
+    if not folder.exists():
+        if not shutil.which("mvn"):
+            raise Failed(f"{name} {version} is got by Maven: apt-get install maven")
+        with tempfile.TemporaryDirectory(dir=made(CACHE), prefix=f"{name}-") as scratch:
+            wanted = "".join("<dependency><groupId>{}</groupId><artifactId>{}</artifactId><version>{}</version></dependency>".format(
+                *one.split(":")) for one in coordinates)
+            (pathlib.Path(scratch) / "pom.xml").write_text(
+                "<project><modelVersion>4.0.0</modelVersion><groupId>waybill</groupId><artifactId>jars</artifactId><version>1</version>"
+                f"<dependencies>{wanted}</dependencies></project>")
+            print(f"fetching {name} {version}, once", file=sys.stderr, flush=True)
+            got = subprocess.run(["mvn", "-q", "-B", "dependency:copy-dependencies", "-DoutputDirectory=jars", "-DincludeScope=runtime"],
+                                 cwd=scratch, stdout=sys.stderr)
+            if got.returncode != 0:
+                raise Failed(f"{name} {version} could not be fetched")
+            jars = pathlib.Path(scratch) / "jars"
+            if digest_of(jars) != digest:
+                raise Failed(f"{name} {version}: expected files with the checksum {digest}, got {digest_of(jars)}")
+            with contextlib.suppress(OSError):  # another one was first
+                jars.rename(folder)
+    return folder
+
+
+def made(folder):
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+def mosquitto(folder, port, more=""):
+    """MQTT 5 and 3.1.1; one user may write and read everything of the topic `waybill`, the other only read."""
+    program = shutil.which("mosquitto") or shutil.which("mosquitto", path="/usr/sbin")
+    if not program:
+        raise Failed("Mosquitto is not installed: apt-get install mosquitto")
+    passwords, rules = folder / "passwords", folder / "rules"
+    passwords.touch(mode=0o600)
+    for user in (USER, READER):
+        subprocess.run(["mosquitto_passwd", "-b", passwords, user, PASSWORD], check=True, capture_output=True)
+    rules.write_text(f"user {USER}\ntopic readwrite #\nuser {READER}\ntopic read #\n")
+    user = "root" if os.geteuid() == 0 else pwd.getpwuid(os.geteuid()).pw_name
+    (folder / "mosquitto.conf").write_text(
+        f"listener {port} 127.0.0.1\nallow_anonymous false\npassword_file {passwords}\nacl_file {rules}\nuser {user}\n"
+        f"persistence true\npersistence_location {made(folder / 'data')}/\nautosave_interval 1\n{more}")
+    return [program, "-c", folder / "mosquitto.conf"], {}
+
+
+def mosquitto_tls(folder, port):
+    certificate, key = make_certificate(folder)
+    return mosquitto(folder, port, f"certfile {certificate}\nkeyfile {key}\n")
+
+
+def nats(folder, port):
+    """NATS with its MQTT 3.1.1 listener."""
+    program = go_program("github.com/nats-io/nats-server/v2", "v2.15.2", (1, 25), "nats-server")
+    (folder / "nats.conf").write_text(
+        f'server_name: waybill\nlisten: "127.0.0.1:{free_port()}"\njetstream {{ store_dir: "{folder}/data" }}\n'
+        f'authorization {{ user: "{USER}", password: "{PASSWORD}" }}\n'
+        f'mqtt {{ host: "127.0.0.1", port: {port}, max_ack_pending: 1000 }}\n')
+    return [program, "-c", folder / "nats.conf"], {}
+
+
+def java(*arguments):
+    program = shutil.which("java")
+    if not program:
+        raise Failed("Java is not installed: apt-get install default-jre-headless")
+    return [program, *arguments]
+
+
+KAFKA = """process.roles=broker,controller
+node.id=1
+controller.quorum.voters=1@127.0.0.1:{controller}
+listeners=PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller}
+advertised.listeners=PLAINTEXT://127.0.0.1:{port}
+inter.broker.listener.name=PLAINTEXT
+controller.listener.names=CONTROLLER
+listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT
+log.dirs={folder}/data
+offsets.topic.replication.factor=1
+offsets.topic.num.partitions=1
+transaction.state.log.replication.factor=1
+transaction.state.log.min.isr=1
+transaction.state.log.num.partitions=4
+group.initial.rebalance.delay.ms=0
+auto.create.topics.enable=false
+log.cleaner.dedupe.buffer.size=16777216
+"""
+LOG4J = """log4j.rootLogger=WARN, stdout
+log4j.appender.stdout=org.apache.log4j.ConsoleAppender
+log4j.appender.stdout.layout=org.apache.log4j.PatternLayout
+log4j.appender.stdout.layout.ConversionPattern=[%d] %p %m (%c)%n
+"""
+
+
+def kafka(folder, port):
+    """One broker, which is its own controller."""
+    jars = maven_jars("kafka", "3.9.1", ["org.apache.kafka:kafka_2.13:3.9.1", "org.apache.kafka:kafka-tools:3.9.1"], KAFKA_DIGEST)
+    settings, logging = folder / "server.properties", folder / "log4j.properties"
+    settings.write_text(KAFKA.format(port=port, controller=free_port(), folder=folder))
+    logging.write_text(LOG4J)
+    if not (folder / "data").exists():
+        made_ready = subprocess.run([*java("-cp", f"{jars}/*"), "kafka.tools.StorageTool", "format", "-t", KAFKA_CLUSTER, "-c", settings],
+                                    capture_output=True, text=True)
+        if made_ready.returncode != 0:
+            raise Failed(f"kafka's folder could not be made: {made_ready.stderr[-2000:]}")
+    return [*java("-Xms128m", "-Xmx256m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", f"-Dlog4j.configuration=file:{logging}",
+                  "-cp", f"{jars}/*"), "kafka.Kafka", settings], {}
+
+
 # Each: what starts it in a folder on a port, as a command and its environment.
 SERVICES = {"versitygw": versitygw, "versitygw-tls": versitygw_tls, "minio": minio, "postgres": postgres,
-            "postgres-tls": postgres_tls}
+            "postgres-tls": postgres_tls, "mosquitto": mosquitto, "mosquitto-tls": mosquitto_tls, "nats": nats, "kafka": kafka}
+MQTT = ("mosquitto", "mosquitto-tls", "nats")
+BROKERS = ("kafka", *MQTT)
+BUCKETS = ("versitygw", "versitygw-tls", "minio")
 STARTED_BY_DEFAULT = ["versitygw"]
 
 
@@ -139,6 +263,13 @@ def environment_of(folder, name):
     if name.startswith("postgres"):
         return {"WAYBILL_TEST_POSTGRES": f"postgresql://waybill@127.0.0.1:{port}/postgres", "WAYBILL_TEST_POSTGRES_PASSWORD": PASSWORD,
                 "WAYBILL_TEST_POSTGRES_CA_FILE": str(certificate) if tls else ""}
+    if name == "kafka":
+        return {"WAYBILL_TEST_BROKER": f"kafka://127.0.0.1:{port}"}
+    if name in MQTT:
+        return {"WAYBILL_TEST_BROKER": f"{'mqtts' if tls else 'mqtt'}://127.0.0.1:{port}", "WAYBILL_TEST_BROKER_USER": USER,
+                "WAYBILL_TEST_BROKER_READER": READER if name != "nats" else "", "WAYBILL_TEST_BROKER_PASSWORD": PASSWORD,
+                "WAYBILL_TEST_BROKER_CA_FILE": str(certificate) if tls else "",
+                "WAYBILL_TEST_BROKER_MQTT_VERSION": "3.1.1" if name == "nats" else "5"}
     return {"WAYBILL_TEST_S3_ENDPOINT": f"{'https' if tls else 'http'}://127.0.0.1:{port}",
             "WAYBILL_TEST_S3_CA_FILE": str(certificate) if tls else "", "WAYBILL_TEST_S3_BUCKET": BUCKET,
             "WAYBILL_TEST_S3_REGION": REGION, "WAYBILL_TEST_S3_ACCESS_KEY": ACCESS_KEY, "WAYBILL_TEST_S3_SECRET_KEY": SECRET_KEY}
@@ -184,17 +315,18 @@ def state_of(folder, name):
     return state if state["born"] and born(state["pid"]) == state["born"] else None
 
 
-def start(folder, name):
+def start(folder, name, port=0):
+    """On this port, where it has to be the one that it had."""
     state = state_of(folder, name)
     for last in (False, False, True):  # another program may take the free port before the server does
         if state:
             return state
-        state = try_to_start(folder, name, last)
+        state = try_to_start(folder, name, port or free_port(), last)
     return state
 
 
-def try_to_start(folder, name, last):
-    place, port = folder / name, free_port()
+def try_to_start(folder, name, port, last):
+    place = folder / name
     place.mkdir(parents=True, exist_ok=True)
     command, environment = SERVICES[name](place.resolve(), port)
     with open(place / "log", "ab") as log:
@@ -210,7 +342,7 @@ def try_to_start(folder, name, last):
                 raise Failed(f"{name} did not start: {(place / 'log').read_text(errors='replace')[-2000:]}")
             return None
         time.sleep(0.02)
-    if not name.startswith("postgres"):
+    if name in BUCKETS:
         make_bucket(environment_of(folder, name))
     return state
 

@@ -10,14 +10,15 @@ ROOMS = {
     "domain": "base",
     "wire": "domain base",
     "journal": "base",
+    "broker": "base",
     "store": "wire domain base",
-    "ingest": "store journal wire domain base",
-    "backup": "ingest store journal wire domain base",
+    "ingest": "store broker journal wire domain base",
+    "backup": "ingest store broker journal wire domain base",
     "notify": "store wire domain base",
-    "lake": "ingest store journal wire domain base",
+    "lake": "ingest store broker journal wire domain base",
     "transform": "lake wire base",
-    "serve": "ingest store journal wire domain base",
-    "app": "transform lake notify backup serve ingest store journal wire domain base",
+    "serve": "ingest store broker journal wire domain base",
+    "app": "transform lake notify backup serve ingest store broker journal wire domain base",
 }
 # Third-party headers, by how their include begins, and the only places (below src/) whose .cc files may name them.
 THIRD_PARTY = {
@@ -26,6 +27,7 @@ THIRD_PARTY = {
     "openssl/": ["serve", "lake/s3"], "pugixml.hpp": ["wire", "lake/s3"], "csv.h": ["wire"], "curl/": ["app", "notify", "lake/s3"], "CLI/": ["app"], "toml++/": ["app", "transform"],
     "spdlog/": ["base"], "fmt/": ["base"], "prometheus/": ["base"], "isa-l": ["base"], "xxhash.h": ["base"],
     "systemd/": ["base"], "parquet/": ["lake/parquet"], "arrow/": ["lake/parquet"], "duckdb.h": ["transform/duckdb"], "libpq-fe.h": ["transform/postgres"], "s2/": ["lake"],
+    "librdkafka/": ["broker/kafka"], "mosquitto.h": ["broker/mqtt"], "mqtt_protocol.h": ["broker/mqtt"],
 }
 # The operating system's own headers. Files, time and randomness are asked for in base only; sockets and signals elsewhere.
 SYSTEM = re.compile(r"(sys|netinet|netdb|arpa|linux|cxxabi|dlfcn|fcntl|unistd|signal|poll|pthread|errno|dirent|termios|stdlib)\b")

@@ -31,18 +31,6 @@ Result<void> take_key_set(const Config& config, serve::Tokens& tokens) {
                               .jwks = std::move(jwks)});
 }
 
-std::vector<std::string> split(std::string_view text) {
-  std::vector<std::string> parts;
-  while (!text.empty()) {
-    std::string_view part = text.substr(0, text.find(','));
-    text.remove_prefix(std::min(text.size(), part.size() + 1));
-    while (part.starts_with(' ')) part.remove_prefix(1);
-    while (part.ends_with(' ')) part.remove_suffix(1);
-    if (!part.empty()) parts.emplace_back(part);
-  }
-  return parts;
-}
-
 std::optional<int64_t> whole(const std::optional<uint64_t>& value) {
   return value ? std::optional(static_cast<int64_t>(*value)) : std::nullopt;
 }
@@ -81,8 +69,8 @@ void keep_outside_issuer(const Config& config, serve::Tokens& tokens, std::stop_
 }
 
 serve::GateOptions gate_options(const Config& config, Secure secure) {
-  return {.cors_origins = split(config.http_cors_origins),
-          .trusted_proxies = split(config.http_trusted_proxies),
+  return {.cors_origins = names_of(config.http_cors_origins),
+          .trusted_proxies = names_of(config.http_trusted_proxies),
           .address_per_second = static_cast<double>(config.limits_address_per_second),
           .token_per_second = static_cast<double>(config.limits_token_per_second),
           .secure = secure == Secure::yes};

@@ -13,7 +13,7 @@ namespace {
 struct Elsewhere {
   std::string_view what;
   std::string_view until;
-  bool only_in_bucket = false;
+  enum class Where : uint8_t { everywhere, bucket, broker } where = Where::everywhere;
 };
 constexpr std::array elsewhere = {
     Elsewhere{"backups that were made before it was done",
@@ -29,9 +29,22 @@ constexpr std::array elsewhere = {
               "the source says it no more and is run again, or waybill source remove --rows"},
     Elsewhere{"copies of a bucket's files for questions (lake-copies/)",
               "they are pushed out by others (lake.copies_mib_max), or you remove the folder while it is stopped",
-              true},
-    Elsewhere{"earlier versions of objects, where the bucket keeps them", "the bucket's lifecycle rule", true},
+              Elsewhere::Where::bucket},
+    Elsewhere{"earlier versions of objects, where the bucket keeps them", "the bucket's lifecycle rule",
+              Elsewhere::Where::bucket},
+    Elsewhere{"the broker's topic, and platforms that follow this one",
+              "the topic's retention; each of those erases by itself and has a certificate of its own",
+              Elsewhere::Where::broker},
 };
+
+bool is_of(const Elsewhere& one, const Certificate& certificate) {
+  switch (one.where) {
+    case Elsewhere::Where::bucket: return certificate.lake_in_bucket;
+    case Elsewhere::Where::broker: return certificate.handed_on;
+    case Elsewhere::Where::everywhere: break;
+  }
+  return true;
+}
 
 void write_counts(wire::JsonWriter& json, const Certificate& certificate) {
   const auto count = [&](std::string_view name, uint64_t value) {
@@ -79,7 +92,7 @@ std::string to_json(const Certificate& certificate) {
         .text("it is removed by you")
         .end_object();
   for (const Elsewhere& one : elsewhere)
-    if (!one.only_in_bucket || certificate.lake_in_bucket)
+    if (is_of(one, certificate))
       json.begin_object().key("what").text(one.what).key("until").text(one.until).end_object();
   json.end_array().end_object();
   return json.take();
@@ -118,6 +131,7 @@ Result<void> write_certificate(Files& files, const std::string& folder, const Ce
       .integer(to_us(certificate.begun_at));
   if (certificate.done_at) json.key("done_at_us").integer(to_us(*certificate.done_at));
   json.key("lake").text(certificate.lake_in_bucket ? "bucket" : certificate.lake_looked_at ? "folder" : "none");
+  json.key("handed_on").integer(certificate.handed_on ? 1 : 0);
   json.key("certificate").raw(to_json(certificate)).end_object();
   return write_file_atomically(files, certificate_path(folder, certificate.position), json.take() + "\n");
 }
@@ -142,6 +156,7 @@ Result<std::optional<Certificate>> read_certificate(Files& files, const std::str
   const std::string lake_in = file.text("lake");
   certificate.lake_in_bucket = lake_in == "bucket";
   certificate.lake_looked_at = lake_in != "none";
+  certificate.handed_on = file.has("handed_on") && file.number("handed_on") != 0;
   certificate.starts = json.number("starts");
   if (json.has("step")) certificate.step = json.text("step");
   if (json.has("why")) certificate.why = json.text("why");

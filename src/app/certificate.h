@@ -32,6 +32,7 @@ struct Certificate {
   uint64_t table_files = 0;  // treated and final, made anew
   bool lake_looked_at = false;
   bool lake_in_bucket = false;
+  bool handed_on = false;  // the journal, by a broker
 };
 
 std::string certificate_path(const std::string& folder, const std::string& position);

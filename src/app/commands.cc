@@ -14,6 +14,7 @@
 #include "app/lake_commands.h"
 #include "app/platform.h"
 #include "app/query_command.h"
+#include "app/relay_process.h"
 #include "app/source_commands.h"
 #include "app/status.h"
 #include "app/stop_signal.h"
@@ -31,7 +32,7 @@ constexpr int exit_failed = 1;
 
 using Run = std::function<int()>;
 
-int run_serving(const ConfigFlags& flags, Demo demo) {
+int run_serving(const ConfigFlags& flags, Demo demo, Follow follow = Follow::no) {
   ReloadRequests requests;
   const StopAtSignal stop([&requests] { requests.ask(); });
   const auto loaded = flags.load();
@@ -42,9 +43,11 @@ int run_serving(const ConfigFlags& flags, Demo demo) {
     TRY_LET(LoadedConfig again, flags.read());
     return std::move(again.config);
   };
-  const Result<void> ran = run_platform(
-      {.config = loaded->config, .demo = demo, .reload = {.requests = requests, .read_config = read_config}},
-      stop.token());
+  const Result<void> ran = run_platform({.config = loaded->config,
+                                         .demo = demo,
+                                         .follow = follow,
+                                         .reload = {.requests = requests, .read_config = read_config}},
+                                        stop.token());
   // Standard error as well: it is where who started us looks first.
   if (!ran && !loaded->config.log_file.empty()) log::error("ended", {{"why", ran.error().message}});
   return done(ran);
@@ -60,6 +63,22 @@ Run add_up(CLI::App& command) {
 Run add_api(CLI::App& command) {
   auto flags = std::make_shared<ConfigFlags>(command);
   return [=] { return run_serving(*flags, Demo::no); };
+}
+
+Run add_subscribe(CLI::App& command) {
+  auto flags = std::make_shared<ConfigFlags>(command);
+  return [=] { return run_serving(*flags, Demo::no, Follow::yes); };
+}
+
+Run add_relay(CLI::App& command) {
+  auto flags = std::make_shared<ConfigFlags>(command);
+  auto role = std::make_shared<RoleFlags>();
+  add_role_flags(command, *role);
+  return [=] {
+    const auto loaded = flags->load();
+    if (!loaded) return failed(loaded.error());
+    return run_role(relay_journal, loaded->config, *role);
+  };
 }
 
 Run add_verify(CLI::App& command) {
@@ -168,6 +187,10 @@ struct Command {
 constexpr Command commands[] = {
     {"up", "the whole platform in one process", add_up},
     {"api", "the HTTP API with its journal and store", add_api},
+    {"relay", "hands the journal on to a broker, as a process of its own beside waybill up with relay.enabled = false",
+     add_relay},
+    {"subscribe", "another platform's journal from a broker, with a store, a lake and an API of its own to read from",
+     add_subscribe},
     {"simulate", "couriers that drive on streets and send where they are", add_simulate},
     {"replay", "send the locations of a file: NDJSON, CSV, GPX, also .gz", add_replay},
     {"verify", "do the books of a data folder balance? exits 1 when they do not", add_verify},

@@ -8,6 +8,7 @@
 
 #include "base/environment.h"
 #include "base/files.h"
+#include "ingest/parcel.h"
 
 namespace waybill::app {
 namespace {
@@ -286,6 +287,87 @@ std::vector<Setting> sources_settings() {
   };
 }
 
+Setting broker_url_setting() {
+  Setting setting = text("broker.url", "--broker-url", &Config::broker_url,
+                         "kafka:// or kafkas://HOST:PORT,…, mqtt:// or mqtts://HOST:PORT",
+                         "the broker that hands the journal on: waybill up to it, waybill subscribe from it");
+  setting.set = [](Config& config, const std::string& value) {
+    const size_t end = value.find("://");
+    if (end == std::string::npos) return false;
+    const std::string scheme = value.substr(0, end);
+    const bool several = scheme == "kafka" || scheme == "kafkas";
+    if (!several && scheme != "mqtt" && scheme != "mqtts") return false;
+    for (size_t begin = end + 3, next = 0; next != std::string::npos; begin = next + 1) {
+      next = several ? value.find(',', begin) : std::string::npos;
+      std::string host;
+      uint16_t port = 0;
+      if (!split_listen(value.substr(begin, next - begin), host, port) || port == 0) return false;
+    }
+    config.broker_url = value;
+    return true;
+  };
+  return setting;
+}
+
+Setting broker_topic_setting() {
+  Setting setting = text("broker.topic", "--broker-topic", &Config::broker_topic, "letters, digits, `.`, `_` and `-`",
+                         "the topic that is ours there; over MQTT what it begins with");
+  setting.set = [](Config& config, const std::string& value) {
+    const auto fits = [](unsigned char c) { return std::isalnum(c) != 0 || c == '.' || c == '_' || c == '-'; };
+    constexpr size_t length_max = 200;  // Kafka: 249, and what we put behind it
+    if (value.empty() || value.size() > length_max || !std::ranges::all_of(value, fits)) return false;
+    config.broker_topic = value;
+    return true;
+  };
+  return setting;
+}
+
+Setting name_setting(const char* name, const char* flag, std::string Config::* member, const char* help) {
+  Setting setting = text(name, flag, member, "letters, digits, `-` and `_`, at most 64", help);
+  setting.set = [member](Config& config, const std::string& value) {
+    if (!ingest::is_follower_name(value)) return false;
+    config.*member = value;
+    return true;
+  };
+  return setting;
+}
+
+Setting followers_setting() {
+  Setting setting =
+      text("relay.followers", "--relay-followers", &Config::relay_followers, "names with commas between",
+           "over MQTT: broker.name of each waybill subscribe that must have a record before the journal lets it go");
+  setting.set = [](Config& config, const std::string& value) {
+    config.relay_followers = value;
+    return std::ranges::all_of(names_of(value), ingest::is_follower_name);
+  };
+  return setting;
+}
+
+std::vector<Setting> broker_settings() {
+  return {
+      broker_url_setting(),
+      broker_topic_setting(),
+      name_setting("broker.name", "--broker-name", &Config::broker_name,
+                   "who this process is to the broker and to the relay; each process wants its own"),
+      text("broker.user", "--broker-user", &Config::broker_user, "a name", "who logs in; nobody where it is not given"),
+      text("broker.password_file", "--broker-password-file", &Config::broker_password_file, "a file",
+           "its password, for its owner's eyes only (0600)"),
+      text("broker.ca_file", "--broker-ca-file", &Config::broker_ca_file, "a PEM file",
+           "authorities that the broker's certificate must come from; the system's where it is not given"),
+      choice("broker.sasl_mechanism", "--broker-sasl-mechanism", &Config::broker_sasl_mechanism,
+             {{"PLAIN", SaslMechanism::plain},
+              {"SCRAM-SHA-256", SaslMechanism::scram_sha_256},
+              {"SCRAM-SHA-512", SaslMechanism::scram_sha_512}},
+             "how Kafka is told the password"),
+      choice("broker.mqtt_version", "--broker-mqtt-version", &Config::broker_mqtt_version,
+             {{"3.1.1", MqttVersion::v3_1_1}, {"5", MqttVersion::v5}},
+             "of the MQTT server; only 5 tells when a server's rules refuse a message"),
+      yes_or_no("relay.enabled", "--relay-enabled", &Config::relay_enabled,
+                "false: waybill up leaves handing on to a process of waybill relay"),
+      followers_setting(),
+  };
+}
+
 Setting lake_location_setting() {
   Setting setting = text("lake.location", "--lake-location", &Config::lake_location, "a folder or s3://BUCKET/PREFIX",
                          "where the lake's files are; `lake` of the data folder where it is not given");
@@ -371,7 +453,7 @@ std::vector<Setting> query_settings() {
 std::vector<Setting> make_settings() {
   std::vector<Setting> all;
   for (const auto group : {general_settings, http_settings, storage_settings, access_settings, notify_settings,
-                           sources_settings, lake_settings, transform_settings, query_settings})
+                           sources_settings, broker_settings, lake_settings, transform_settings, query_settings})
     for (Setting& setting : group()) all.push_back(std::move(setting));
   for (Setting& setting : all) {
     setting.variable = "WAYBILL_" + setting.name;
@@ -440,6 +522,18 @@ std::string Config::host() const {
   uint16_t port = 0;
   split_listen(listen, host, port);
   return host;
+}
+
+std::vector<std::string> names_of(std::string_view text) {
+  std::vector<std::string> parts;
+  while (!text.empty()) {
+    std::string_view part = text.substr(0, text.find(','));
+    text.remove_prefix(std::min(text.size(), part.size() + 1));
+    while (part.starts_with(' ')) part.remove_prefix(1);
+    while (part.ends_with(' ')) part.remove_suffix(1);
+    if (!part.empty()) parts.emplace_back(part);
+  }
+  return parts;
 }
 
 std::string Config::keys_folder() const { return auth_keys.empty() ? join_path(data, "keys") : auth_keys; }

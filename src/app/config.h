@@ -18,6 +18,9 @@
 
 namespace waybill::app {
 
+enum class SaslMechanism : uint8_t { plain, scram_sha_256, scram_sha_512 };
+enum class MqttVersion : uint8_t { v3_1_1, v5 };
+
 struct Config {
   std::string listen = "127.0.0.1:5000";
   std::string data = "./data";
@@ -71,6 +74,17 @@ struct Config {
 
   std::string sources_allow;
 
+  std::string broker_url;
+  std::string broker_topic = "waybill";
+  std::string broker_name = "waybill";
+  std::string broker_user;
+  std::string broker_password_file;
+  std::string broker_ca_file;
+  SaslMechanism broker_sasl_mechanism = SaslMechanism::scram_sha_512;
+  MqttVersion broker_mqtt_version = MqttVersion::v5;
+  bool relay_enabled = true;
+  std::string relay_followers;
+
   bool lake_enabled = true;
   bool lake_write = true;
   std::string lake_location;
@@ -97,6 +111,9 @@ struct Config {
   std::string host() const;
   uint16_t port() const;
 };
+
+// Of a setting that has several with commas between; empty for an empty text.
+std::vector<std::string> names_of(std::string_view text);
 
 struct Setting {
   std::string name;  // in the file: "journal.keep_mib"

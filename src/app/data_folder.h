@@ -25,6 +25,7 @@ struct DataFolder {
   std::string lake_copies() const { return join_path(path, "lake-copies"); }
   std::string query_spill() const { return join_path(path, role.empty() ? "query-spill" : role + "-spill"); }
   std::string trimmed() const { return join_path(path, "trimmed"); }
+  std::string relayed() const { return join_path(path, "relayed"); }
 };
 
 // Makes the folder where it is missing. conflict: another process writes it. invalid: it is of another format (the message
@@ -36,6 +37,7 @@ Result<DataFolder> look_into_data_folder(const std::string& path, Files& files);
 
 inline constexpr const char* lake_role = "lake";
 inline constexpr const char* transform_role = "transform";
+inline constexpr const char* relay_role = "relay";
 
 // For a role beside the process that serves: it may write the lake, and in the folder what is its own. conflict: another process
 // has the role.

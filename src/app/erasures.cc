@@ -19,6 +19,7 @@ constexpr std::chrono::milliseconds look_again{200};
 constexpr std::chrono::milliseconds lake_look_again{500};
 constexpr std::chrono::seconds tables_look_again{1};
 constexpr std::chrono::seconds try_again{2};
+constexpr std::chrono::seconds look_for_new{10};  // one that came by another's journal wakes nobody
 
 Result<void> check_stop(const std::stop_token& stop) {
   if (stop.stop_requested()) return fail(Code::unavailable, "stopped; the next start goes on with it");
@@ -161,7 +162,7 @@ void Erasures::run(const std::stop_token& stop) {
     auto next = next_unfinished();
     if (next && !*next) {
       std::unique_lock lock(mutex_);
-      woken_.wait(lock, stop, [this] { return std::exchange(go_on_, false); });
+      woken_.wait_for(lock, stop, look_for_new, [this] { return std::exchange(go_on_, false); });
       continue;
     }
     Result<void> done = next ? finish(**next, stop) : std::unexpected(next.error());
@@ -188,6 +189,7 @@ Result<void> Erasures::begin(Certificate& certificate, const std::string& step) 
 Result<void> Erasures::finish(Certificate& certificate, const std::stop_token& stop) {
   if (certificate.starts++ == 0) certificate.begun_at = parts_.clock.now();
   certificate.lake_looked_at = parts_.lake != nullptr;
+  certificate.handed_on = !parts_.config.broker_url.empty();
   certificate.lake_in_bucket = parts_.config.lake_location.starts_with("s3://");
   TRY(close_journal(certificate, stop));
   TRY(erase_store(certificate, stop));

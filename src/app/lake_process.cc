@@ -1,18 +1,13 @@
 #include "app/lake_process.h"
 
-#include <thread>
-
 #include "app/lake_writer.h"
 #include "app/name_key.h"
 #include "app/version.h"
 #include "base/log.h"
-#include "base/pause.h"
 #include "base/process.h"
 
 namespace waybill::app {
 namespace {
-
-constexpr std::chrono::seconds tell_every{10};
 
 Result<void> check_that_it_is_wanted(const Config& config) {
   if (!config.lake_enabled) return fail(Code::invalid, "lake.enabled is false: there is no lake to write");
@@ -35,10 +30,7 @@ Result<void> write_lake(const Config& config, const RoleFlags& flags, const std:
 
   // Beyond this point nothing is opened.
   log::info("writing the lake", {{"version", version()}, {"data", config.data}});
-  const std::jthread telling([&](const std::stop_token& asked) {
-    for (; !asked.stop_requested(); pause(tell_every, asked)) tell_metrics(*metrics, flags);
-    tell_metrics(*metrics, flags);
-  });
+  const std::jthread telling = keep_telling_metrics(*metrics, flags);
   TRY(lake.run(stop));
   log::info("stopped");
   return {};

@@ -21,6 +21,7 @@
 #include "app/simulate.h"
 #include "app/sources.h"
 #include "app/supervised.h"
+#include "app/transfer.h"
 #include "app/version.h"
 #include "app/webhooks.h"
 #include "app/wiring.h"
@@ -178,7 +179,8 @@ ErasureParts erasure_parts(const Config& config, const DataFolder& folder, journ
           .metrics = metrics};
 }
 
-ingest::KeepOptions keep_options(const Config& config, const DataFolder& folder, LakeView& lake) {
+ingest::KeepOptions keep_options(const Config& config, const DataFolder& folder, LakeView& lake,
+                                 const journal::Source& journal, Follow follow) {
   ingest::KeepOptions options{.trimmed_path = folder.trimmed(),
                               .flush_every = std::chrono::seconds(config.store_flush_seconds),
                               .journal_keep_bytes = config.journal_keep_mib << 20,
@@ -186,6 +188,7 @@ ingest::KeepOptions keep_options(const Config& config, const DataFolder& folder,
                               .store_folder = folder.store(),
                               .store_bytes_max = config.store_disk_mib_max << 20};
   if (config.lake_enabled) options.consumers.push_back(lake.consumer());
+  if (!config.broker_url.empty() && follow == Follow::no) options.consumers.push_back(relay_consumer(folder, journal));
   return options;
 }
 
@@ -329,6 +332,30 @@ struct BesideTheLake {
   SourceSchedule sources;
 };
 
+// Who may come in, and how.
+struct Entrance {
+  std::unique_ptr<serve::Tokens> tokens;  // null: it is open to everybody
+  std::unique_ptr<serve::Tls> tls;  // null: plain HTTP
+  Secure secure() const { return tls ? Secure::yes : Secure::no; }
+};
+
+Result<Entrance> open_entrance(const Config& config, Metrics& metrics) {
+  Entrance entrance;
+  TRY_LET(entrance.tokens, open_tokens_of(config));
+  TRY_LET(entrance.tls, open_tls_of(config, metrics));
+  TRY(check_that_it_may_listen(config, entrance.tokens.get()));
+  return entrance;
+}
+
+// The journal's way to a broker, or from one.
+Result<std::unique_ptr<Transfer>> open_transfer(const PlatformOptions& options, const DataFolder& folder,
+                                                journal::Journal& journal, Health& health, ingest::Acceptor& acceptor,
+                                                Metrics& metrics) {
+  if (options.follow == Follow::no) return open_relay(options.config, folder, journal, metrics);
+  acceptor.close("this process only follows another's journal; send it to that one");
+  return open_replica(options.config, journal, health, metrics);
+}
+
 // All that was opened, to be used.
 struct Opened {
   const PlatformOptions& options;
@@ -338,6 +365,7 @@ struct Opened {
   ingest::Subscriber& subscriber;
   ingest::Keeper& keeper;
   ingest::Silence& silence;
+  Transfer& transfer;
   Backups& backups;
   Erasures& erasures;
   BesideTheLake& beside;
@@ -353,9 +381,12 @@ Result<void> serve_until(std::stop_token stop, const Opened& opened) {
   Ending& ending = opened.ending;
   std::jthread subscribing = subscribe(opened.subscriber, ending);
   std::jthread keeping = keep(opened.keeper);
-  std::jthread listening([&](std::stop_token asked) { opened.silence.run(asked); });
+  const bool follows = opened.options.follow == Follow::yes;
+  std::jthread listening;
+  if (!follows) listening = std::jthread([&](std::stop_token asked) { opened.silence.run(asked); });
   const auto outside = watch_outside(opened.options, opened.tokens, opened.tls);
-  opened.webhooks.start();
+  opened.transfer.start([&ending](const Error& error) { ending.fail(error); });
+  follows ? opened.webhooks.leave_to_another() : opened.webhooks.start();
   if (opened.lake) opened.lake->start([&ending](const Error& error) { ending.fail(error); });
   opened.beside.start(config);
   opened.erasures.start();
@@ -377,6 +408,7 @@ Result<void> serve_until(std::stop_token stop, const Opened& opened) {
   say_stopped(config.data);
   opened.backups.stop();
   opened.beside.chores.stop();
+  opened.transfer.stop();
   for (std::jthread* thread : {&listening, &subscribing, &keeping}) stop_and_join(*thread);
   if (opened.lake) opened.lake->stop(stop_wait_max);
   TRY(ending.result());
@@ -393,10 +425,7 @@ Result<void> run_platform(const PlatformOptions& options, std::stop_token stop) 
   const auto metrics = make_metrics();
   Health health;
   Ending ending;
-  TRY_LET(const auto tokens, open_tokens_of(config));
-  TRY_LET(const auto tls, open_tls_of(config, *metrics));
-  const Secure secure = tls ? Secure::yes : Secure::no;
-  TRY(check_that_it_may_listen(config, tokens.get()));
+  TRY_LET(const Entrance entrance, open_entrance(config, *metrics));
   TRY_LET(const DataFolder folder, open_data_folder(config.data, system_files()));
   TRY_LET(const auto journal, open_journal_of(config, folder, *metrics));
   TRY_LET(const auto erased, erased_names_of(config));
@@ -409,13 +438,14 @@ Result<void> run_platform(const PlatformOptions& options, std::stop_token stop) 
   TRY_LET(const auto lake, open_lake(config, folder, *journal, clock, *metrics, erased));
   LakeView view(config, folder, *journal, clock, *metrics);
   ingest::Keeper keeper(*journal, *opened.store, system_files(), health, clock, *metrics,
-                        keep_options(config, folder, view));
+                        keep_options(config, folder, view, *journal, options.follow));
   TRY_LET(const auto audit, serve::open_audit(config.data, system_files(), clock, *metrics));
-  const auto gate =
-      serve::make_gate(tokens.get(), *opened.store, *audit, clock, *metrics, gate_options(config, secure));
+  const auto gate = serve::make_gate(entrance.tokens.get(), *opened.store, *audit, clock, *metrics,
+                                     gate_options(config, entrance.secure()));
   ingest::Acceptor acceptor(*journal, *metrics, erased.get());
   ingest::Silence silence(*journal, *opened.store, acceptor, clock, *metrics,
                           std::chrono::seconds(config.stale_after_seconds));
+  TRY_LET(const auto transfer, open_transfer(options, folder, *journal, health, acceptor, *metrics));
   Backups backups(backup_source(folder, *journal, opened, keeper), system_files(), clock, *metrics);
   Erasures erasures(erasure_parts(config, folder, *journal, *opened.store, keeper, view, *erased, *metrics));
   TRY_LET(const auto copies, open_copies_for_questions(config, folder));
@@ -428,18 +458,18 @@ Result<void> run_platform(const PlatformOptions& options, std::stop_token stop) 
                         .metrics = *metrics,
                         .clock = clock,
                         .audit = *audit,
-                        .options = api_options(config, secure),
+                        .options = api_options(config, entrance.secure()),
                         .not_ready_because = [&health] { return health.reasons(); },
                         .pages = pages(),
-                        .tokens = tokens.get(),
+                        .tokens = entrance.tokens.get(),
                         .live = &live,
                         .start_backup = [&](const std::string& to, uint64_t keep) { return backups.start(to, keep); },
                         .backup_state = [&] { return backups.state(); },
                         .webhooks = webhooks.get(),
                         .erasures = &erasures};
   beside.offer(parts, config);
-  TRY_LET(const auto server, serve::open_server(server_options(config, tls.get()), serve::api_routes(parts), *gate,
-                                                durability_of(*journal, ending), progress, *metrics, clock));
+  TRY_LET(const auto server, serve::open_server(server_options(config, entrance.tls.get()), serve::api_routes(parts),
+                                                *gate, durability_of(*journal, ending), progress, *metrics, clock));
 
   // Beyond this point nothing is opened.
   return serve_until(stop, {.options = options,
@@ -449,14 +479,15 @@ Result<void> run_platform(const PlatformOptions& options, std::stop_token stop) 
                             .subscriber = subscriber,
                             .keeper = keeper,
                             .silence = silence,
+                            .transfer = *transfer,
                             .backups = backups,
                             .erasures = erasures,
                             .beside = beside,
                             .webhooks = *webhooks,
                             .server = *server,
                             .lake = lake.get(),
-                            .tokens = tokens.get(),
-                            .tls = tls.get()});
+                            .tokens = entrance.tokens.get(),
+                            .tls = entrance.tls.get()});
 }
 
 }  // namespace waybill::app

@@ -12,9 +12,13 @@ namespace waybill::app {
 
 enum class Demo { no, yes };  // yes: simulated couriers drive through the HTTP API
 
+// yes: its journal is another's, which a broker hands on. It takes nothing in, says of no order that it is silent, tells no webhook.
+enum class Follow { no, yes };
+
 struct PlatformOptions {
   Config config;
   Demo demo = Demo::no;
+  Follow follow = Follow::no;
   Reload reload;
 };
 

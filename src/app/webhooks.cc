@@ -3,11 +3,15 @@
 #include <thread>
 
 #include "base/guarded.h"
+#include "base/log.h"
+#include "base/pause.h"
 #include "base/random.h"
 #include "notify/notifier.h"
 
 namespace waybill::app {
 namespace {
+
+constexpr std::chrono::seconds forget_every{30};
 
 // Wakes who tells the webhooks when the store shows more; asks again only when it has.
 class Alarm {
@@ -40,7 +44,8 @@ class Alarm {
 class Platform final : public RunningWebhooks {
  public:
   Platform(const WebhookParts& parts, notify::AddressRule addresses, std::unique_ptr<notify::Transport> transport)
-      : signer_(parts.config.keys_folder()),
+      : store_(parts.store),
+        signer_(parts.config.keys_folder()),
         addresses_(std::move(addresses)),
         transport_(std::move(transport)),
         notifier_({.store = parts.store,
@@ -56,6 +61,17 @@ class Platform final : public RunningWebhooks {
   void start() override {
     alarm_.arm();
     thread_ = std::jthread([this](std::stop_token stop) { notifier_.run(stop); });
+  }
+
+  void leave_to_another() override {
+    thread_ = std::jthread([this](const std::stop_token& stop) {
+      for (; !stop.stop_requested(); pause(forget_every, stop)) {
+        auto more = store_.drop_outbox(store_.watermarks().visible);
+        while (more && *more && !stop.stop_requested()) more = store_.drop_outbox(store_.watermarks().visible);
+        if (!more)
+          log::warning("what webhooks are told elsewhere is not forgotten yet", {{"why", more.error().message}});
+      }
+    });
   }
 
   Result<void> check_url(const std::string& url) const override { return notify::check_hook_url(url, addresses_); }
@@ -80,6 +96,7 @@ class Platform final : public RunningWebhooks {
             .seed = random_seed()};
   }
 
+  store::Store& store_;
   const notify::Signer signer_;
   const notify::AddressRule addresses_;
   const std::unique_ptr<notify::Transport> transport_;

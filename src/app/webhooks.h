@@ -25,6 +25,8 @@ class RunningWebhooks : public serve::Webhooks {
  public:
   // Tells, in a thread of its own, until it is destroyed: the rest is told by the next start.
   virtual void start() = 0;
+  // In place of start(): another process tells them, and nothing is kept for it here.
+  virtual void leave_to_another() = 0;
 };
 
 Result<std::unique_ptr<RunningWebhooks>> open_webhooks(const WebhookParts& parts);

@@ -6,6 +6,8 @@
 #include "base/environment.h"
 #include "base/random.h"
 #include "base/secret_file.h"
+#include "broker/kafka_broker.h"
+#include "broker/mqtt_broker.h"
 #include "lake/local/local_objects.h"
 #include "lake/s3/s3_objects.h"
 #include "store/rocks/rocks.h"
@@ -27,17 +29,40 @@ store::RocksOptions rocks_options(const Config& config, const DataFolder& folder
           .erased = std::move(erased)};
 }
 
+// The first line of a file that only its owner may read.
+Result<std::string> secret_in(const std::string& path) {
+  TRY_LET(std::string secret, read_secret_file(path));
+  secret.resize(secret.find_last_not_of(" \r\n\t") + 1);  // the whole of it where there is nothing else
+  if (secret.empty()) return fail(Code::invalid, path + ": there is no secret in it");
+  return secret;
+}
+
+Result<broker::Login> broker_login(const Config& config) {
+  if (config.broker_user.empty() != config.broker_password_file.empty())
+    return fail(Code::invalid, "broker.user and broker.password_file belong together; only one is given");
+  broker::Login login{.user = config.broker_user, .password = {}, .ca_file = config.broker_ca_file};
+  if (!login.user.empty()) {
+    TRY_LET(login.password, secret_in(config.broker_password_file));
+  }
+  return login;
+}
+
+std::string sasl_name(SaslMechanism mechanism) {
+  switch (mechanism) {
+    case SaslMechanism::plain: return "PLAIN";
+    case SaslMechanism::scram_sha_256: return "SCRAM-SHA-256";
+    case SaslMechanism::scram_sha_512: return "SCRAM-SHA-512";
+  }
+  return {};
+}
+
 // A name of the settings with the secret in its file, or what the environment has; never one of the one with another's.
 Result<void> take_s3_key(const Config& config, lake::S3Options& into) {
   if (config.lake_s3_access_key.empty() != config.lake_s3_secret_key_file.empty())
     return fail(Code::invalid, "lake.s3_access_key and lake.s3_secret_key_file belong together; only one is given");
   if (!config.lake_s3_access_key.empty()) {
     into.access_key = config.lake_s3_access_key;
-    TRY_LET(into.secret_key, read_secret_file(config.lake_s3_secret_key_file));
-    into.secret_key.resize(into.secret_key.find_last_not_of(" \r\n\t") +
-                           1);  // the whole of it where there is nothing else
-    if (into.secret_key.empty())
-      return fail(Code::invalid, config.lake_s3_secret_key_file + ": there is no secret in it");
+    TRY_LET(into.secret_key, secret_in(config.lake_s3_secret_key_file));
     return {};
   }
   into.access_key = environment_variable("AWS_ACCESS_KEY_ID").value_or("");
@@ -115,6 +140,28 @@ Result<std::unique_ptr<store::Store>> open_store_to_read(const Config& config, c
       store::open_rocks_store(rocks_options(config, folder, store::Access::read_only, nullptr), system_files());
   if (!store) return fail_in("open the store to read", store.error());
   return store;
+}
+
+Result<std::unique_ptr<broker::Broker>> open_broker_of(const Config& config) {
+  if (config.broker_url.empty()) return fail(Code::invalid, "broker.url is not given: no broker is named");
+  TRY_LET(broker::Login login, broker_login(config));
+  const size_t end = config.broker_url.find("://");
+  const std::string scheme = config.broker_url.substr(0, end);
+  const std::string address = config.broker_url.substr(end + std::string("://").size());
+  const bool tls = scheme == "kafkas" || scheme == "mqtts";
+  if (scheme.starts_with("kafka"))
+    return broker::open_kafka({.servers = address,
+                               .tls = tls,
+                               .sasl_mechanism = sasl_name(config.broker_sasl_mechanism),
+                               .login = std::move(login),
+                               .name = config.broker_name});
+  const size_t colon = address.rfind(':');
+  return broker::open_mqtt({.host = address.substr(0, colon),
+                            .port = static_cast<uint16_t>(std::stoul(address.substr(colon + 1))),
+                            .tls = tls,
+                            .version_5 = config.broker_mqtt_version == MqttVersion::v5,
+                            .login = std::move(login),
+                            .name = config.broker_name});
 }
 
 Result<std::unique_ptr<lake::Objects>> open_objects_of(const Config& config, const DataFolder& folder,

@@ -64,6 +64,7 @@ Result<journal::Appended> Acceptor::accept(const Batch& batch) {
 }
 
 Result<journal::Appended> Acceptor::append(const Batch& batch) {
+  if (!closed_because_.empty()) return fail(Code::unavailable, closed_because_);
   TRY_LET(const journal::Appended appended, journal_.append(batch.records_));
   locations_.add(batch.counts_[0]);
   commands_.add(batch.counts_[1]);

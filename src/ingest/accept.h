@@ -49,6 +49,8 @@ class Acceptor {
   // Positions in the order of the records.
   Result<journal::Appended> accept(const Batch& batch);
   Result<journal::Appended> accept(std::span<const wire::Record> records);
+  // From now on nothing is taken: unavailable, with this reason. Before anybody accepts.
+  void close(std::string why) { closed_because_ = std::move(why); }
   const wire::ErasedNames* erased() const { return erased_; }
   // An answer other than 2xx: counted at the door only.
   void count_rejected(uint64_t items) { rejected_.add(items); }
@@ -58,6 +60,7 @@ class Acceptor {
 
   journal::Journal& journal_;
   const wire::ErasedNames* const erased_;
+  std::string closed_because_;
   Counter& locations_;
   Counter& commands_;
   Counter& quarantined_;

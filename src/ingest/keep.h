@@ -22,8 +22,8 @@ namespace waybill::ingest {
 struct Consumer {
   std::string name;
   std::function<uint64_t()> durable;  // it has everything below
-  std::function<std::optional<store::Sum>(uint64_t from, uint64_t to)>
-      sum;  // its books; nothing where it has none of these
+  // Its books; nothing where it has none of these. Not given: it keeps none.
+  std::function<std::optional<store::Sum>(uint64_t from, uint64_t to)> sum{};
   // Reads again what it has of these, before the store lets go of them; corrupt where it is not what its books say.
   std::function<Result<void>(uint64_t from, uint64_t to)> reread = [](uint64_t, uint64_t) { return Result<void>(); };
 };

@@ -1,0 +1,103 @@
+#include "app/transfer.h"
+
+#include "app/wiring.h"
+#include "base/log.h"
+#include "base/process.h"
+#include "ingest/replica.h"
+
+namespace waybill::app {
+namespace {
+
+// Runs something in a thread of its own.
+class InThread final : public Transfer {
+ public:
+  using Run = std::function<Result<void>(const std::stop_token& stop)>;
+
+  InThread(std::string name, Run run) : name_(std::move(name)), run_(std::move(run)) {}
+  ~InThread() override { stop(); }
+
+  void start(std::function<void(const Error&)> on_failure) override {
+    thread_ = std::jthread([this, on_failure = std::move(on_failure)](const std::stop_token& asked) {
+      name_this_thread(name_.c_str());
+      if (auto ran = run_(asked); !ran) on_failure(ran.error());
+    });
+  }
+  void stop() override {
+    if (!thread_.joinable()) return;
+    thread_.request_stop();
+    thread_.join();
+  }
+
+ private:
+  const std::string name_;
+  const Run run_;
+  std::jthread thread_;
+};
+
+class Nothing final : public Transfer {
+ public:
+  void start(std::function<void(const Error&)>) override {}
+  void stop() override {}
+};
+
+}  // namespace
+
+Relaying::Relaying(const Config& config, const DataFolder& folder, journal::Source& journal, Wait wait, Clock& clock,
+                   Metrics& metrics)
+    : config_(config), folder_(folder), journal_(journal), wait_(std::move(wait)), clock_(clock), metrics_(metrics) {}
+
+Result<void> Relaying::open() {
+  TRY_LET(broker_, open_broker_of(config_));
+  std::vector<std::string> followers = names_of(config_.relay_followers);
+  if (!broker_->keeps() && followers.empty())
+    return fail(Code::invalid,
+                "relay.followers is empty: over MQTT the journal has to know who must have a record before it may go");
+  relay_ = std::make_unique<ingest::Relay>(
+      journal_, *broker_,
+      ingest::RelayOptions{
+          .topic = config_.broker_topic,
+          .followers = std::move(followers),
+          .wait = wait_,
+          .note = [this](Position below) { return ingest::write_relayed(system_files(), folder_.relayed(), below); }},
+      clock_, metrics_);
+  return {};
+}
+
+ingest::Consumer relay_consumer(const DataFolder& folder, const journal::Source& journal) {
+  return {.name = "relay", .durable = [path = folder.relayed(), &journal]() -> uint64_t {
+            const auto below = ingest::read_relayed(system_files(), path);
+            if (!below && below.error().code != Code::not_found)
+              log::error("what was handed on is not known; the journal keeps all of it",
+                         {{"why", below.error().message}});
+            if (!below || !journal.epochs().check_watermark(below->epoch, below->offset)) return 0;
+            return below->offset;
+          }};
+}
+
+Result<std::unique_ptr<Transfer>> open_relay(const Config& config, const DataFolder& folder, journal::Journal& journal,
+                                             Metrics& metrics) {
+  if (config.broker_url.empty() || !config.relay_enabled) return std::make_unique<Nothing>();
+  auto relaying = std::make_shared<Relaying>(
+      config, folder, journal,
+      [&journal](uint64_t offset, auto at_most, const auto& stop) { journal.wait_for(offset, at_most, stop); },
+      system_clock(), metrics);
+  TRY(relaying->open());
+  return std::make_unique<InThread>("relay", [relaying](const std::stop_token& stop) { return relaying->run(stop); });
+}
+
+Result<std::unique_ptr<Transfer>> open_replica(const Config& config, journal::Journal& journal, Health& health,
+                                               Metrics& metrics) {
+  struct Parts {
+    std::unique_ptr<broker::Broker> broker;
+    std::unique_ptr<ingest::Replica> replica;
+  };
+  const auto parts = std::make_shared<Parts>();
+  TRY_LET(parts->broker, open_broker_of(config));
+  parts->replica = std::make_unique<ingest::Replica>(
+      journal, *parts->broker, ingest::ReplicaOptions{.topic = config.broker_topic, .name = config.broker_name},
+      system_clock(), health, metrics);
+  return std::make_unique<InThread>("replicate",
+                                    [parts](const std::stop_token& stop) { return parts->replica->run(stop); });
+}
+
+}  // namespace waybill::app

@@ -1,0 +1,70 @@
+// broker/mqtt/connection.h — one client's connection to an MQTT server: its thread, and connecting again.
+//
+// Threads: everything that is overridden is called in its thread, with the lock held; who else reads the state takes lock().
+//          It waits by poll(): libmosquitto's own loop waits by select(), which knows no descriptor above 1023.
+#pragma once
+
+#include <condition_variable>
+#include <mutex>
+#include <optional>
+#include <thread>
+
+#include "broker/mqtt_broker.h"
+
+struct mosquitto;  // libmosquitto's
+struct mosquitto_message;
+
+namespace waybill::broker {
+
+class Connection {
+ public:
+  // keep_session: the server goes on to collect for this client id while it is away. Else each connection begins anew, and nothing
+  // that was published before is sent again by the library.
+  Connection(const MqttOptions& options, std::string client_id, bool keep_session);
+  Connection(const Connection&) = delete;
+  Connection& operator=(const Connection&) = delete;
+  virtual ~Connection();
+
+ protected:
+  virtual void connected() = 0;
+  virtual void disconnected() {}
+  virtual void published(int /*number*/, int /*reason*/) {}
+  virtual void came(const mosquitto_message& /*message*/) {}
+  virtual void subscribed(int /*granted*/) {}
+  virtual void turn() {}  // while it is connected, each time something happened and each time it is woken
+  virtual bool may_read() const { return true; }
+
+  // For those who override: start() last in their constructor, stop() first in their destructor.
+  Result<void> start();
+  void stop();
+  void wake() const;
+
+  std::unique_lock<std::mutex> lock() { return std::unique_lock(mutex_); }
+  mosquitto* client() const { return client_; }
+  bool is_connected() const { return connected_; }
+  bool is_version_5() const { return options_.version_5; }
+
+  std::condition_variable_any changed_;  // something of the state that lock() guards
+  std::optional<Error> trouble_;  // what is wrong now
+  std::optional<Error> broken_;  // what is wrong for good
+
+ private:
+  Result<void> configure();
+  void set_callbacks();
+  void answered(int reason);
+  void run(const std::stop_token& stop);
+  bool connect();
+  int talk();
+  void lost(const std::string& why);
+
+  const MqttOptions options_;
+  const std::string client_id_;
+  const bool keep_session_;
+  std::mutex mutex_;
+  mosquitto* client_ = nullptr;
+  int wake_fd_ = -1;
+  bool connected_ = false;
+  std::jthread thread_;
+};
+
+}  // namespace waybill::broker

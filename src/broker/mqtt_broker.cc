@@ -1,0 +1,13 @@
+#include "broker/mqtt_broker.h"
+
+#include "base/late.h"
+#include "broker/mqtt/mqtt.h"
+
+namespace waybill::broker {
+
+Result<std::unique_ptr<Broker>> open_mqtt(const MqttOptions& options) {
+  TRY_LET(const Mqtt* mqtt, late<Mqtt>("waybill_broker_mqtt"));
+  return mqtt->open(options);
+}
+
+}  // namespace waybill::broker

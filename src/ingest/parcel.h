@@ -1,0 +1,42 @@
+// ingest/parcel.h — what goes over a broker's line: parcels of journal records, and followers' receipts for them.
+//
+// Threads: pure functions.
+// Failure: corrupt for bytes that are none of ours, whatever they are.
+// Format:  docs/FORMATS.md, Broker.
+#pragma once
+
+#include "journal/source.h"
+
+namespace waybill::ingest {
+
+// Consecutive records of one epoch of one journal.
+struct Parcel {
+  Position first{};
+  journal::Records records{};
+
+  uint64_t end() const { return first.offset + records.size(); }
+};
+
+// A follower has everything of this journal below this position on its disk.
+struct Receipt {
+  std::string follower{};
+  Position below{};
+  bool missing = false;  // and what came does not begin there: it is to be sent again
+
+  bool operator==(const Receipt&) const = default;
+};
+
+inline constexpr size_t parcel_bytes_usual = 64 << 10;  // of records; one that is larger goes alone
+inline constexpr size_t follower_name_max = 64;
+
+std::string encode(const Parcel& parcel);
+std::string encode(const Receipt& receipt);
+Result<Parcel> decode_parcel(Bytes bytes);
+Result<Receipt> decode_receipt(Bytes bytes);
+
+// Letters, digits, `-` and `_`, at most follower_name_max of them.
+bool is_follower_name(std::string_view name);
+// The topic on which followers answer.
+std::string receipts_topic(const std::string& topic);
+
+}  // namespace waybill::ingest
