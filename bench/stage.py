@@ -122,12 +122,12 @@ def start_redis(folder):
     return Server("redis", process, port)
 
 
-def start_waybill(folder, *arguments, name="waybill", data=None):
+def start_waybill(folder, *arguments, name="waybill", data=None, command="up"):
     raise_open_files()
     port, data = free_port(), data or folder / "data"
     log = open(f"{data}.log", "w")
     begin = time.monotonic()
-    process = subprocess.Popen([WAYBILL, "up", "--listen", f"127.0.0.1:{port}", "--data", data, *map(str, arguments)],
+    process = subprocess.Popen([WAYBILL, command, "--listen", f"127.0.0.1:{port}", "--data", data, *map(str, arguments)],
                                stdin=subprocess.DEVNULL, stdout=log, stderr=log)
     wait_until(f"waybill is ready; see {data}.log", lambda: get(port, "/readyz"), READY_S_MAX, every=0.002)
     return Server(name, process, port, data=data, ready_s=time.monotonic() - begin)

@@ -24,6 +24,7 @@ install(FILES ${deploy}/debian/waybill.sysusers DESTINATION /usr/lib/sysusers.d 
 install(FILES ${deploy}/debian/copyright docs/OPERATIONS.md docs/FORMATS.md DESTINATION /usr/share/doc/waybill)
 install(FILES ${deploy}/prometheus/waybill.rules.yml ${deploy}/prometheus/prometheus.yml ${deploy}/grafana/waybill.json
         DESTINATION /usr/share/doc/waybill/examples)
+install(DIRECTORY ${deploy}/examples/ ${deploy}/haproxy/ DESTINATION /usr/share/doc/waybill/examples)
 install_packed(${deploy}/debian/waybill.1 waybill.1 /usr/share/man/man1)
 install_packed(${CMAKE_SOURCE_DIR}/CHANGELOG.md changelog /usr/share/doc/waybill)
 
@@ -44,7 +45,7 @@ set(CPACK_DEBIAN_PACKAGE_PRIORITY optional)
 set(CPACK_DEBIAN_PACKAGE_SHLIBDEPS ON)
 set(CPACK_DEBIAN_PACKAGE_SHLIBDEPS_PRIVATE_DIRS ${LATE_FOLDER} ${ARROW}/pyarrow ${DUCKDB}/package)
 set(CPACK_DEBIAN_PACKAGE_DEPENDS "init-system-helpers, systemd | systemd-sysusers")
-set(CPACK_DEBIAN_PACKAGE_SUGGESTS "logrotate, prometheus")
+set(CPACK_DEBIAN_PACKAGE_SUGGESTS "logrotate, prometheus, haproxy")
 set(CPACK_DEBIAN_PACKAGE_CONTROL_STRICT_PERMISSION ON)
 set(CPACK_DEBIAN_PACKAGE_CONTROL_EXTRA
     "${deploy}/debian/postinst;${deploy}/debian/prerm;${deploy}/debian/postrm;${deploy}/debian/conffiles")

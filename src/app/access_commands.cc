@@ -47,7 +47,7 @@ struct Ways {
 };
 
 Result<std::string> either_way(const Config& config, const Ways& ways) {
-  const auto folder = open_data_folder(config.data, system_files());
+  const auto folder = open_own_folder(config.data, system_files());
   if (folder) return ways.ourselves(*folder);
   if (folder.error().code != Code::conflict) return std::unexpected(folder.error());
   return ways.ask();

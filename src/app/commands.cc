@@ -67,7 +67,10 @@ Run add_api(CLI::App& command) {
 
 Run add_subscribe(CLI::App& command) {
   auto flags = std::make_shared<ConfigFlags>(command);
-  return [=] { return run_serving(*flags, Demo::no, Follow::yes); };
+  auto copy = std::make_shared<bool>(false);
+  command.add_flag("--copy", *copy,
+                   "the data folder is a copy of the one that is to be followed: it becomes a follower's");
+  return [=] { return run_serving(*flags, Demo::no, *copy ? Follow::from_copy : Follow::yes); };
 }
 
 Run add_relay(CLI::App& command) {

@@ -1,5 +1,7 @@
 #include "app/data_folder.h"
 
+#include <array>
+#include <cinttypes>
 #include <cstdio>
 
 namespace waybill::app {
@@ -61,6 +63,47 @@ Result<DataFolder> open_data_folder(const std::string& path, Files& files) {
     TRY(write_format(path, files));
   }
   return DataFolder{.path = path, .lock = std::move(lock)};
+}
+
+Result<DataFolder> open_own_folder(const std::string& path, Files& files) {
+  TRY_LET(DataFolder folder, open_data_folder(path, files));
+  if (files.info(folder.follows()))
+    return fail(Code::conflict,
+                path + " follows another's journal: `waybill subscribe` goes on with it. To go on by itself, " +
+                    "back it up and restore that: it is another epoch then");
+  return folder;
+}
+
+Result<DataFolder> open_followers_folder(const std::string& path, Origin origin, Files& files) {
+  TRY_LET(DataFolder folder, open_data_folder(path, files));
+  if (files.info(folder.follows())) return folder;
+  uint64_t id = 0;
+  if (const auto segments = files.list(folder.journal()); segments && !segments->empty()) {
+    if (origin != Origin::copy)
+      return fail(Code::conflict,
+                  path + " has records of its own: choose another folder to follow in, or say --copy where it is a " +
+                      "copy of the folder that is to be followed");
+    const auto known = read_journal_id(files, folder.relay_id());
+    if (!known && known.error().code != Code::not_found) return std::unexpected(known.error());
+    id = known.value_or(0);
+  }
+  TRY(write_journal_id(files, folder.follows(), id));
+  return folder;
+}
+
+Result<void> write_journal_id(Files& files, const std::string& path, uint64_t id) {
+  constexpr size_t line_max = 64;
+  std::array<char, line_max> line{};
+  std::snprintf(line.data(), line.size(), "waybill journal 1 id %016" PRIx64 "\n", id);
+  return write_file_atomically(files, path, line.data());
+}
+
+Result<uint64_t> read_journal_id(Files& files, const std::string& path) {
+  TRY_LET(const std::string line, read_file(files, path));
+  uint64_t id = 0;
+  if (std::sscanf(line.c_str(), "waybill journal 1 id %16" SCNx64, &id) != 1)
+    return fail(Code::corrupt, path + ": expected 'waybill journal 1 id' and 16 hex digits");
+  return id;
 }
 
 Result<DataFolder> look_into_data_folder(const std::string& path, Files& files) {

@@ -25,12 +25,26 @@ struct DataFolder {
   std::string lake_copies() const { return join_path(path, "lake-copies"); }
   std::string query_spill() const { return join_path(path, role.empty() ? "query-spill" : role + "-spill"); }
   std::string trimmed() const { return join_path(path, "trimmed"); }
+  // Which journal this is to whoever follows it; and, in a folder whose journal is another's, which that is.
+  std::string relay_id() const { return join_path(path, "relay.id"); }
+  std::string follows() const { return join_path(path, "follows"); }
   std::string relayed() const { return join_path(path, "relayed"); }
 };
 
 // Makes the folder where it is missing. conflict: another process writes it. invalid: it is of another format (the message
 // says what to do), or not ours.
 Result<DataFolder> open_data_folder(const std::string& path, Files& files);
+// The same to write records of one's own. conflict also: its journal is another's.
+Result<DataFolder> open_own_folder(const std::string& path, Files& files);
+// A folder whose journal is another's, which is written from what a broker hands on. conflict: it has records of its own.
+// copy: it is a copy of that other's folder, and from now on a follower's.
+enum class Origin : uint8_t { own_or_new, copy };
+Result<DataFolder> open_followers_folder(const std::string& path, Origin origin, Files& files);
+
+// In such a file of a folder: a number by chance, which one journal has as long as its folder lives. 0: none is known yet.
+// not_found: there is no such file.
+Result<void> write_journal_id(Files& files, const std::string& path, uint64_t id);
+Result<uint64_t> read_journal_id(Files& files, const std::string& path);
 
 // For readers, beside a writer or without one. not_found where there is none.
 Result<DataFolder> look_into_data_folder(const std::string& path, Files& files);

@@ -92,7 +92,7 @@ Result<std::string> erase(const Config& config, const Flags& flags) {
     return fail(Code::invalid, "expected one of --deliverer and --order");
   const StopAtSignal stop;
   TRY(look_into_data_folder(config.data, system_files()));  // before it is made
-  const auto folder = open_data_folder(config.data, system_files());
+  const auto folder = open_own_folder(config.data, system_files());
   if (folder) return keep_by_ourselves(config, *folder, flags);
   if (folder.error().code == Code::conflict) return ask_for_it(config, flags, stop.token());
   return std::unexpected(folder.error());

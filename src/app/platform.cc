@@ -188,7 +188,8 @@ ingest::KeepOptions keep_options(const Config& config, const DataFolder& folder,
                               .store_folder = folder.store(),
                               .store_bytes_max = config.store_disk_mib_max << 20};
   if (config.lake_enabled) options.consumers.push_back(lake.consumer());
-  if (!config.broker_url.empty() && follow == Follow::no) options.consumers.push_back(relay_consumer(folder, journal));
+  if (!config.broker_url.empty() && follow == Follow::no)
+    options.consumers.push_back(relay_consumer(config, folder, journal));
   return options;
 }
 
@@ -347,13 +348,19 @@ Result<Entrance> open_entrance(const Config& config, Metrics& metrics) {
   return entrance;
 }
 
+Result<DataFolder> open_folder(const PlatformOptions& options) {
+  if (options.follow == Follow::no) return open_own_folder(options.config.data, system_files());
+  const Origin origin = options.follow == Follow::from_copy ? Origin::copy : Origin::own_or_new;
+  return open_followers_folder(options.config.data, origin, system_files());
+}
+
 // The journal's way to a broker, or from one.
 Result<std::unique_ptr<Transfer>> open_transfer(const PlatformOptions& options, const DataFolder& folder,
                                                 journal::Journal& journal, Health& health, ingest::Acceptor& acceptor,
                                                 Metrics& metrics) {
   if (options.follow == Follow::no) return open_relay(options.config, folder, journal, metrics);
   acceptor.close("this process only follows another's journal; send it to that one");
-  return open_replica(options.config, journal, health, metrics);
+  return open_replica(options.config, folder, journal, health, metrics);
 }
 
 // All that was opened, to be used.
@@ -381,7 +388,7 @@ Result<void> serve_until(std::stop_token stop, const Opened& opened) {
   Ending& ending = opened.ending;
   std::jthread subscribing = subscribe(opened.subscriber, ending);
   std::jthread keeping = keep(opened.keeper);
-  const bool follows = opened.options.follow == Follow::yes;
+  const bool follows = opened.options.follow != Follow::no;
   std::jthread listening;
   if (!follows) listening = std::jthread([&](std::stop_token asked) { opened.silence.run(asked); });
   const auto outside = watch_outside(opened.options, opened.tokens, opened.tls);
@@ -426,7 +433,7 @@ Result<void> run_platform(const PlatformOptions& options, std::stop_token stop) 
   Health health;
   Ending ending;
   TRY_LET(const Entrance entrance, open_entrance(config, *metrics));
-  TRY_LET(const DataFolder folder, open_data_folder(config.data, system_files()));
+  TRY_LET(const DataFolder folder, open_folder(options));
   TRY_LET(const auto journal, open_journal_of(config, folder, *metrics));
   TRY_LET(const auto erased, erased_names_of(config));
   TRY_LET(const OpenStore opened, open_store_for_backup(config, folder, erased));

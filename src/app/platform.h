@@ -13,7 +13,8 @@ namespace waybill::app {
 enum class Demo { no, yes };  // yes: simulated couriers drive through the HTTP API
 
 // yes: its journal is another's, which a broker hands on. It takes nothing in, says of no order that it is silent, tells no webhook.
-enum class Follow { no, yes };
+// from_copy: the folder is a copy of the one that is followed.
+enum class Follow { no, yes, from_copy };
 
 struct PlatformOptions {
   Config config;

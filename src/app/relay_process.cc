@@ -32,7 +32,7 @@ Result<void> relay_journal(const Config& config, const RoleFlags& flags, const s
   // Beyond this point nothing is opened.
   log::info("handing the journal on", {{"version", version()}, {"data", config.data}, {"topic", config.broker_topic}});
   const std::jthread telling = keep_telling_metrics(*metrics, flags);
-  TRY(relaying.run(stop));
+  relaying.run(stop);
   log::info("stopped");
   return {};
 }

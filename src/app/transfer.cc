@@ -3,6 +3,7 @@
 #include "app/wiring.h"
 #include "base/log.h"
 #include "base/process.h"
+#include "base/random.h"
 #include "ingest/replica.h"
 
 namespace waybill::app {
@@ -34,6 +35,20 @@ class InThread final : public Transfer {
   std::jthread thread_;
 };
 
+// What was handed on to one place says nothing of another.
+std::string place_of(const Config& config) {
+  return config.broker_url + '/' + config.broker_topic + ' ' + config.relay_followers;
+}
+
+// This journal's, made when it is handed on for the first time.
+Result<uint64_t> journal_id_of(const DataFolder& folder) {
+  const auto known = read_journal_id(system_files(), folder.relay_id());
+  if (known || known.error().code != Code::not_found) return known;
+  const uint64_t id = std::max<uint64_t>(random_seed(), 1);
+  TRY(write_journal_id(system_files(), folder.relay_id(), id));
+  return id;
+}
+
 class Nothing final : public Transfer {
  public:
   void start(std::function<void(const Error&)>) override {}
@@ -52,49 +67,72 @@ Result<void> Relaying::open() {
   if (!broker_->keeps() && followers.empty())
     return fail(Code::invalid,
                 "relay.followers is empty: over MQTT the journal has to know who must have a record before it may go");
-  relay_ = std::make_unique<ingest::Relay>(
-      journal_, *broker_,
-      ingest::RelayOptions{
-          .topic = config_.broker_topic,
-          .followers = std::move(followers),
-          .wait = wait_,
-          .note = [this](Position below) { return ingest::write_relayed(system_files(), folder_.relayed(), below); }},
-      clock_, metrics_);
+  TRY_LET(const uint64_t id, journal_id_of(folder_));
+  relay_ = std::make_unique<ingest::Relay>(journal_, *broker_,
+                                           ingest::RelayOptions{.topic = config_.broker_topic,
+                                                                .journal_id = id,
+                                                                .followers = std::move(followers),
+                                                                .wait = wait_,
+                                                                .note =
+                                                                    [this](Position below) {
+                                                                      return ingest::write_relayed(
+                                                                          system_files(), folder_.relayed(),
+                                                                          {.below = below, .to = place_of(config_)});
+                                                                    }},
+                                           clock_, metrics_);
   return {};
 }
 
-ingest::Consumer relay_consumer(const DataFolder& folder, const journal::Source& journal) {
-  return {.name = "relay", .durable = [path = folder.relayed(), &journal]() -> uint64_t {
-            const auto below = ingest::read_relayed(system_files(), path);
-            if (!below && below.error().code != Code::not_found)
+ingest::Consumer relay_consumer(const Config& config, const DataFolder& folder, const journal::Source& journal) {
+  return {.name = "relay", .durable = [path = folder.relayed(), to = place_of(config), &journal]() -> uint64_t {
+            const auto relayed = ingest::read_relayed(system_files(), path);
+            if (!relayed && relayed.error().code != Code::not_found)
               log::error("what was handed on is not known; the journal keeps all of it",
-                         {{"why", below.error().message}});
-            if (!below || !journal.epochs().check_watermark(below->epoch, below->offset)) return 0;
-            return below->offset;
+                         {{"why", relayed.error().message}});
+            if (!relayed || relayed->to != to ||
+                !journal.epochs().check_watermark(relayed->below.epoch, relayed->below.offset))
+              return 0;
+            return relayed->below.offset;
           }};
 }
 
 Result<std::unique_ptr<Transfer>> open_relay(const Config& config, const DataFolder& folder, journal::Journal& journal,
                                              Metrics& metrics) {
   if (config.broker_url.empty() || !config.relay_enabled) return std::make_unique<Nothing>();
-  auto relaying = std::make_shared<Relaying>(
+  // As long as it runs nobody else hands this journal on.
+  struct Parts {
+    DataFolder role;
+    std::unique_ptr<Relaying> relaying;
+  };
+  const auto parts = std::make_shared<Parts>();
+  TRY_LET(parts->role, open_role_folder(config.data, relay_role, system_files()));
+  parts->relaying = std::make_unique<Relaying>(
       config, folder, journal,
       [&journal](uint64_t offset, auto at_most, const auto& stop) { journal.wait_for(offset, at_most, stop); },
       system_clock(), metrics);
-  TRY(relaying->open());
-  return std::make_unique<InThread>("relay", [relaying](const std::stop_token& stop) { return relaying->run(stop); });
+  TRY(parts->relaying->open());
+  return std::make_unique<InThread>("relay", [parts](const std::stop_token& stop) -> Result<void> {
+    parts->relaying->run(stop);
+    return {};
+  });
 }
 
-Result<std::unique_ptr<Transfer>> open_replica(const Config& config, journal::Journal& journal, Health& health,
-                                               Metrics& metrics) {
+Result<std::unique_ptr<Transfer>> open_replica(const Config& config, const DataFolder& folder,
+                                               journal::Journal& journal, Health& health, Metrics& metrics) {
   struct Parts {
     std::unique_ptr<broker::Broker> broker;
     std::unique_ptr<ingest::Replica> replica;
   };
   const auto parts = std::make_shared<Parts>();
   TRY_LET(parts->broker, open_broker_of(config));
+  TRY_LET(const uint64_t id, read_journal_id(system_files(), folder.follows()));
   parts->replica = std::make_unique<ingest::Replica>(
-      journal, *parts->broker, ingest::ReplicaOptions{.topic = config.broker_topic, .name = config.broker_name},
+      journal, *parts->broker,
+      ingest::ReplicaOptions{
+          .topic = config.broker_topic,
+          .name = config.broker_name,
+          .journal_id = id,
+          .adopt = [&folder](uint64_t its) { return write_journal_id(system_files(), folder.follows(), its); }},
       system_clock(), health, metrics);
   return std::make_unique<InThread>("replicate",
                                     [parts](const std::stop_token& stop) { return parts->replica->run(stop); });

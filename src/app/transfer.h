@@ -2,8 +2,8 @@
 // from what another hands on.
 //
 // Order:   open(), start(), stop() when nothing is accepted any more; or run() in the caller's thread.
-// Failure: a broker that cannot be reached is tried again for ever. on_failure hears what cannot get better by itself: the topic
-//          is of another journal, the broker has let go of what is missing here, it refuses us.
+// Failure: handing on never ends by itself: it is told in the log and in metrics, and tried again. of following on_failure hears what
+//          cannot get better: the topic is of another journal, the broker has let go of what is missing here.
 #pragma once
 
 #include <functional>
@@ -26,7 +26,7 @@ class Relaying {
   Relaying(const Config& config, const DataFolder& folder, journal::Source& journal, Wait wait, Clock& clock,
            Metrics& metrics);
   Result<void> open();
-  Result<void> run(const std::stop_token& stop) { return relay_->run(stop); }
+  void run(const std::stop_token& stop) { relay_->run(stop); }
 
  private:
   const Config& config_;
@@ -40,7 +40,7 @@ class Relaying {
 };
 
 // Who must have a record before it goes from the journal: whoever relays it, by what it has noted in the data folder.
-ingest::Consumer relay_consumer(const DataFolder& folder, const journal::Source& journal);
+ingest::Consumer relay_consumer(const Config& config, const DataFolder& folder, const journal::Source& journal);
 
 // What the process that serves does of it.
 class Transfer {
@@ -50,11 +50,11 @@ class Transfer {
   virtual void stop() = 0;
 };
 
-// Nothing where the settings name no broker, or leave it to `waybill relay`.
+// Nothing where the settings name no broker, or leave it to `waybill relay`. conflict: such a process runs.
 Result<std::unique_ptr<Transfer>> open_relay(const Config& config, const DataFolder& folder, journal::Journal& journal,
                                              Metrics& metrics);
 // This journal is another's, and its relay hands it on.
-Result<std::unique_ptr<Transfer>> open_replica(const Config& config, journal::Journal& journal, Health& health,
-                                               Metrics& metrics);
+Result<std::unique_ptr<Transfer>> open_replica(const Config& config, const DataFolder& folder,
+                                               journal::Journal& journal, Health& health, Metrics& metrics);
 
 }  // namespace waybill::app

@@ -9,7 +9,7 @@
 // Failure:  unavailable: it cannot be reached now; adapters connect again by themselves, so the same call may be repeated for ever.
 //           denied: it knows us and says no. not_found: it has no such topic. invalid: settings, or a message above its size. What
 //           acknowledged() has counted stays counted. After any failure but unavailable and overloaded open a new one.
-// Limits:   outbox_messages_max, inbox_bytes_max, message_bytes_max.
+// Limits:   outbox_messages_max, outbox_bytes_max, inbox_bytes_max, message_bytes_max.
 #pragma once
 
 #include <chrono>
@@ -24,6 +24,7 @@ namespace waybill::broker {
 
 inline constexpr size_t message_bytes_max = (1 << 20) + (64 << 10);  // a larger one is invalid
 inline constexpr size_t outbox_messages_max = 10'000;  // sent and not acknowledged; beyond it send says overloaded
+inline constexpr size_t outbox_bytes_max = 32 << 20;  // and so many bytes
 inline constexpr size_t inbox_bytes_max = 8 << 20;  // come and not received; beyond it no more is taken from the broker
 
 // A topic's name holds letters, digits, `.`, `_` and `-`.

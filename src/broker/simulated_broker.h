@@ -1,7 +1,6 @@
 // broker/simulated_broker.h — a broker in memory that loses, repeats and goes away on purpose, for tests.
 //
-// Keeps: as it is made. One that does not keep acknowledges what it loses.
-// Threads: all methods from any thread.
+// Keeps: as it is made; else it acknowledges what it loses. Threads: all methods from any thread.
 #pragma once
 
 #include <condition_variable>
@@ -24,7 +23,6 @@ struct SimulatedBrokerOptions {
 class SimulatedBroker final : public Broker {
  public:
   explicit SimulatedBroker(const SimulatedBrokerOptions& options) : options_(options), random_(options.seed) {}
-
   bool keeps() const override { return options_.keeps; }
   Result<std::unique_ptr<Outbox>> send_to(const Line& line) override {
     TRY(reach());
@@ -47,32 +45,33 @@ class SimulatedBroker final : public Broker {
     const std::lock_guard lock(mutex_);
     away_ = false;
   }
-  // Of a line's messages all but the newest `count` are let go of.
+  // A line is there again, empty: who sends to it gets a conflict.
+  void make_anew(const Line& line) {
+    const std::lock_guard lock(mutex_);
+    line_of_locked(line) = {.messages = {}, .begin = 0, .age = line_of_locked(line).age + 1};
+  }
+  // All but a line's newest messages are let go of.
   void keep_only(const Line& line, uint64_t count) {
     const std::lock_guard lock(mutex_);
     Content& content = line_of_locked(line);
     if (content.messages.size() > count) content.begin = content.messages.size() - count;
-  }
-  uint64_t sent() const {
-    const std::lock_guard lock(mutex_);
-    return sent_;
   }
 
  private:
   struct Content {
     std::vector<Message> messages;
     uint64_t begin = 0;  // the first that is still there
+    int age = 0;         // how often it was made anew
   };
-
   class SimulatedOutbox final : public Outbox {
    public:
-    SimulatedOutbox(SimulatedBroker& broker, Content& line) : broker_(broker), line_(line) {}
+    SimulatedOutbox(SimulatedBroker& broker, Content& line) : broker_(broker), line_(line), age_(line.age) {}
     Result<void> send(std::string_view key, Bytes bytes) override {
       const std::lock_guard lock(broker_.mutex_);
       if (bytes.size() > message_bytes_max) return fail(Code::invalid, "simulated: too large");
       if (broker_.away_) return fail(Code::overloaded, "simulated: away");
+      if (line_.age != age_) return fail(Code::conflict, "simulated: made anew");
       ++sent_;
-      ++broker_.sent_;
       if (!broker_.options_.keeps && broker_.random_.chance(broker_.options_.lose)) return {};
       for (int times = broker_.random_.chance(broker_.options_.repeat) ? 2 : 1; times > 0; --times)
         line_.messages.push_back(
@@ -88,6 +87,7 @@ class SimulatedBroker final : public Broker {
    private:
     SimulatedBroker& broker_;
     Content& line_;
+    const int age_;
     uint64_t sent_ = 0;
   };
 
@@ -144,7 +144,6 @@ class SimulatedBroker final : public Broker {
   std::condition_variable come_;
   Random random_;
   bool away_ = false;
-  uint64_t sent_ = 0;
   std::map<std::string, Content> lines_;
 };
 

@@ -47,6 +47,7 @@ Result<Bytes> unseal(Bytes bytes, std::string_view magic, const char* what) {
 
 std::string encode(const Parcel& parcel) {
   std::string bytes(parcel_magic);
+  wire::put_fixed64(bytes, parcel.journal);
   put_position(bytes, parcel.first);
   wire::put_varint(bytes, parcel.records.size());
   for (size_t i = 0; i < parcel.records.size(); ++i) wire::put_text(bytes, as_text(parcel.records[i]));
@@ -56,6 +57,7 @@ std::string encode(const Parcel& parcel) {
 
 std::string encode(const Receipt& receipt) {
   std::string bytes(receipt_magic);
+  wire::put_fixed64(bytes, receipt.journal);
   put_position(bytes, receipt.below);
   wire::put_varint(bytes, receipt.missing ? 1 : 0);
   wire::put_text(bytes, receipt.follower);
@@ -66,7 +68,8 @@ std::string encode(const Receipt& receipt) {
 Result<Parcel> decode_parcel(Bytes bytes) {
   TRY_LET(const Bytes body, unseal(bytes, parcel_magic, "parcel"));
   wire::Taker taker(body);
-  Parcel parcel{.first = take_position(taker)};
+  Parcel parcel{.journal = taker.fixed64()};
+  parcel.first = take_position(taker);
   for (uint64_t left = taker.varint(); taker.ok() && left > 0; --left) {
     parcel.records.bytes += taker.text();
     parcel.records.ends.push_back(parcel.records.bytes.size());
@@ -80,7 +83,8 @@ Result<Parcel> decode_parcel(Bytes bytes) {
 Result<Receipt> decode_receipt(Bytes bytes) {
   TRY_LET(const Bytes body, unseal(bytes, receipt_magic, "receipt"));
   wire::Taker taker(body);
-  Receipt receipt{.below = take_position(taker)};
+  Receipt receipt{.journal = taker.fixed64()};
+  receipt.below = take_position(taker);
   receipt.missing = taker.varint() != 0;
   receipt.follower = taker.text();
   if (!taker.done() || !is_follower_name(receipt.follower)) return fail(Code::corrupt, "a receipt that makes no sense");

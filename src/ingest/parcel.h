@@ -11,6 +11,7 @@ namespace waybill::ingest {
 
 // Consecutive records of one epoch of one journal.
 struct Parcel {
+  uint64_t journal = 0;  // which; by chance, the same as long as its folder lives
   Position first{};
   journal::Records records{};
 
@@ -19,6 +20,7 @@ struct Parcel {
 
 // A follower has everything of this journal below this position on its disk.
 struct Receipt {
+  uint64_t journal = 0;  // 0: the follower has nothing of any yet
   std::string follower{};
   Position below{};
   bool missing = false;  // and what came does not begin there: it is to be sent again

@@ -6,7 +6,8 @@ namespace waybill::ingest {
 namespace {
 
 Parcel some_parcel() {
-  return {.first = {.epoch = 1'700'000'000, .partition = 3, .offset = 1'000'000'007},
+  return {.journal = 0x1122334455667788,
+          .first = {.epoch = 1'700'000'000, .partition = 3, .offset = 1'000'000'007},
           .records = {.bytes = "onetwo", .ends = {3, 3, 6}}};
 }
 
@@ -14,6 +15,7 @@ TEST(Parcel, comes_out_as_it_went_in) {
   const Parcel parcel = some_parcel();
   const auto back = decode_parcel(as_bytes(encode(parcel)));
   ASSERT_TRUE(back) << back.error().message;
+  EXPECT_EQ(back->journal, parcel.journal);
   EXPECT_EQ(back->first, parcel.first);
   EXPECT_EQ(back->records.bytes, parcel.records.bytes);
   EXPECT_EQ(back->records.ends, parcel.records.ends);
@@ -33,14 +35,16 @@ TEST(Parcel, no_byte_of_it_can_change_unnoticed) {
 }
 
 TEST(Parcel, is_as_the_documents_say) {
-  const Parcel parcel{.first = {.epoch = 1, .partition = 0, .offset = 300}, .records = {.bytes = "ab", .ends = {2}}};
-  EXPECT_EQ(encode(parcel).substr(0, 12), std::string("WBP1\x01\x00\xAC\x02\x01\x02"
+  const Parcel parcel{
+      .journal = 9, .first = {.epoch = 1, .partition = 0, .offset = 300}, .records = {.bytes = "ab", .ends = {2}}};
+  EXPECT_EQ(encode(parcel).substr(0, 20), std::string("WBP1\x09\0\0\0\0\0\0\0\x01\0\xAC\x02\x01\x02"
                                                       "ab",
-                                                      12));
+                                                      20));
 }
 
 TEST(Receipt, comes_out_as_it_went_in) {
-  const Receipt receipt{.follower = "reads-1", .below = {.epoch = 2, .partition = 1, .offset = 77}, .missing = true};
+  const Receipt receipt{
+      .journal = 5, .follower = "reads-1", .below = {.epoch = 2, .partition = 1, .offset = 77}, .missing = true};
   const auto back = decode_receipt(as_bytes(encode(receipt)));
   ASSERT_TRUE(back) << back.error().message;
   EXPECT_EQ(*back, receipt);

@@ -81,7 +81,11 @@ class Running {
   template <class... Parts>
   explicit Running(Parts&&... parts)
       : runner_(std::forward<Parts>(parts)...), thread_([this](const std::stop_token& stop) {
-          said_.with([&, done = runner_.run(stop)](auto& said) { said = done; });
+          if constexpr (std::is_void_v<decltype(runner_.run(stop))>) {
+            runner_.run(stop);
+          } else {
+            said_.with([&, done = runner_.run(stop)](auto& said) { said = done; });
+          }
         }) {}
   Runner& operator*() { return runner_; }
   Result<void> stop() {
@@ -99,8 +103,17 @@ class Running {
   std::jthread thread_;
 };
 
+// What it follows stays known, as in a data folder.
+ReplicaOptions following(const std::string& name, uint64_t& journal_id) {
+  return {.topic = topic, .name = name, .journal_id = journal_id, .adopt = [&journal_id](uint64_t its) -> Result<void> {
+            journal_id = its;
+            return {};
+          }};
+}
+
 RelayOptions options_for(Kept& kept, std::vector<std::string> followers) {
   return {.topic = topic,
+          .journal_id = 7,
           .followers = std::move(followers),
           .patience = std::chrono::milliseconds(100),
           .wait = [&kept](uint64_t offset, auto at_most,
@@ -118,8 +131,8 @@ struct Ends {
                                             *here.metrics);
   }
   std::unique_ptr<Running<Replica>> replica(const std::string& name = "other") {
-    return std::make_unique<Running<Replica>>(*there.journal, broker, ReplicaOptions{.topic = topic, .name = name},
-                                              system_clock(), health, *there.metrics);
+    return std::make_unique<Running<Replica>>(*there.journal, broker, following(name, followed), system_clock(), health,
+                                              *there.metrics);
   }
   bool level() {
     return comes_to([&] { return there.journal->durable_end() == here.journal->durable_end(); });
@@ -129,6 +142,7 @@ struct Ends {
   std::vector<std::string> followers;
   Kept here{};
   Kept there{};
+  uint64_t followed = 0;  // by there
   Health health{};
 };
 
@@ -237,6 +251,7 @@ TEST(Relay, what_not_every_follower_has_is_not_handed_on) {
   SimulatedBroker broker({.keeps = false});
   Ends ends(broker, {"other", "third"});
   Kept third;
+  uint64_t id = 0;
   ASSERT_DONE(ends.here.open());
   ASSERT_DONE(ends.there.open());
   ASSERT_DONE(third.open());
@@ -247,8 +262,7 @@ TEST(Relay, what_not_every_follower_has_is_not_handed_on) {
   pause(std::chrono::milliseconds(50), {});
   EXPECT_EQ((**relay).handed_on(), 0U);
   Health health;
-  Running<Replica> late(*third.journal, broker, ReplicaOptions{.topic = topic, .name = "third"}, system_clock(), health,
-                        *third.metrics);
+  Running<Replica> late(*third.journal, broker, following("third", id), system_clock(), health, *third.metrics);
   EXPECT_TRUE(comes_to([&] { return (**relay).handed_on() == 100; }));
   ASSERT_DONE(relay->stop());
   ASSERT_DONE(replica->stop());
@@ -290,9 +304,89 @@ TEST(Relay, a_journal_that_has_less_than_the_broker_is_refused) {
   ASSERT_DONE(ends.here.open());
   ends.here.write(random, 5);
   relay = ends.relay();
-  const auto said = relay->said();
-  ASSERT_FALSE(said);
-  EXPECT_EQ(said.error().code, Code::corrupt) << said.error().message;
+  EXPECT_TRUE(comes_to([&] { return (**relay).trouble().contains("records are gone from its end"); }));
+  ASSERT_DONE(relay->stop());
+}
+
+TEST(Relay, two_journals_do_not_share_a_topic) {
+  SimulatedBroker broker({.keeps = true});
+  Ends ends(broker);
+  Kept other;
+  ASSERT_DONE(ends.here.open());
+  ASSERT_DONE(other.open());
+  Random random(7);
+  ends.here.write(random, 10);
+  other.write(random, 10);
+  auto relay = ends.relay();
+  ASSERT_TRUE(comes_to([&] { return (**relay).handed_on() == 10; }));
+  RelayOptions options = options_for(other, {});
+  options.journal_id = 8;
+  Running<Relay> second(*other.journal, broker, options, system_clock(), *other.metrics);
+  EXPECT_TRUE(comes_to([&] { return (*second).trouble().contains("parcels of another journal"); }));
+  EXPECT_EQ((*second).handed_on(), 0U);
+  ASSERT_DONE(second.stop());
+  ASSERT_DONE(relay->stop());
+}
+
+TEST(Relay, a_follower_that_is_away_holds_up_trimming_and_not_the_others) {
+  SimulatedBroker broker({.keeps = false});
+  Ends ends(broker, {"other", "away"});
+  ASSERT_DONE(ends.here.open());
+  ASSERT_DONE(ends.there.open());
+  Random random(8);
+  ends.here.write(random, 2000);
+  const auto relay = ends.relay();
+  const auto replica = ends.replica();
+  EXPECT_TRUE(ends.level());
+  EXPECT_EQ((**relay).handed_on(), 0U);
+  EXPECT_TRUE((**relay).trouble().contains("away: is not heard")) << (**relay).trouble();
+  ASSERT_DONE(relay->stop());
+  ASSERT_DONE(replica->stop());
+}
+
+TEST(Relay, a_follower_that_needs_what_was_trimmed_stops_nobody) {
+  SimulatedBroker broker({.keeps = false});
+  Ends ends(broker, {"other", "late"});
+  ASSERT_DONE(ends.here.open());
+  ASSERT_DONE(ends.there.open());
+  Random random(9);
+  auto replica = ends.replica();
+  auto relay = ends.relay();
+  for (int i = 0; i < 20; ++i) ends.here.write(random, 500);
+  ASSERT_TRUE(ends.level());
+  ASSERT_DONE(ends.here.journal->trim(ends.here.journal->durable_end()));
+  ASSERT_GT(ends.here.journal->begin(), 0U);
+  Kept late;
+  uint64_t id = 0;
+  ASSERT_DONE(late.open());
+  Health health;
+  Running<Replica> needing(*late.journal, broker, following("late", id), system_clock(), health, *late.metrics);
+  EXPECT_TRUE(comes_to([&] { return (**relay).trouble().contains("late: it needs the journal from 0 on"); }));
+  ends.here.write(random, 500);
+  EXPECT_TRUE(ends.level());
+  EXPECT_EQ(late.journal->durable_end(), 0U);
+  ASSERT_DONE(needing.stop());
+  ASSERT_DONE(relay->stop());
+  ASSERT_DONE(replica->stop());
+}
+
+TEST(Relay, goes_on_when_the_topic_is_made_anew) {
+  SimulatedBroker broker({.keeps = true});
+  Ends ends(broker);
+  ASSERT_DONE(ends.here.open());
+  Random random(10);
+  ends.here.write(random, 100);
+  const auto relay = ends.relay();
+  ASSERT_TRUE(comes_to([&] { return (**relay).handed_on() == 100; }));
+  broker.make_anew({.topic = topic, .partition = 0});
+  ends.here.write(random, 100);
+  EXPECT_TRUE(comes_to([&] { return (**relay).handed_on() == 200; }));
+  ASSERT_DONE(ends.there.open());
+  const auto replica = ends.replica();
+  EXPECT_TRUE(ends.level());
+  ASSERT_DONE(relay->stop());
+  ASSERT_DONE(replica->stop());
+  EXPECT_TRUE(ends.there.all() == ends.here.all());
 }
 
 }  // namespace

@@ -18,7 +18,10 @@ constexpr std::chrono::milliseconds missing_again{100};  // the same of a gap
 constexpr uint64_t foreign_in_line_max = 1000;        // one behind the other, that are none of ours
 constexpr const char* part = "replicate";
 
-bool helps_to_wait(const Error& error) { return error.code == Code::unavailable || error.code == Code::overloaded; }
+constexpr std::chrono::seconds gap_shown_after{5};
+
+// A journal that has failed, records that are nowhere, a line of somebody else: nothing of it gets better by itself.
+bool is_final(const Error& error) { return error.code == Code::corrupt || error.code == Code::conflict; }
 
 // Records from the index on.
 journal::Records behind(const journal::Records& all, size_t index) {
@@ -41,6 +44,7 @@ Replica::Replica(journal::Journal& journal, broker::Broker& broker, ReplicaOptio
       health_(health),
       line_{.topic = options_.topic, .partition = journal.partition()},
       end_(journal.durable_end()),
+      journal_id_(options_.journal_id),
       records_(metrics.counter("waybill_replica_records_total", "records of another's journal written to ours")),
       repeats_(metrics.counter("waybill_replica_repeats_total", "records that came and were there already")),
       gaps_(metrics.counter("waybill_replica_gaps_total", "times that what came did not follow on what is there")),
@@ -52,12 +56,20 @@ Result<void> Replica::run(const std::stop_token& stop) {
   while (!stop.stop_requested()) {
     const Result<void> done = step();
     if (done) {
-      health_.good(part);
+      if (gap_since_ && clock_.steady() - *gap_since_ > gap_shown_after)
+        health_.bad(part, "what comes does not follow on what is there, and the relay does not send it again");
+      else
+        health_.good(part);
       retry_wait = retry_wait_first;
       continue;
     }
     health_.bad(part, done.error().message);
-    if (!helps_to_wait(done.error())) return fail_in(part, done.error());
+    if (journal_.status().failed) return fail_in(part, {Code::corrupt, done.error().message});
+    if (is_final(done.error())) return fail_in(part, done.error());
+    if (done.error().code != Code::unavailable) {
+      inbox_.reset();
+      receipts_.reset();
+    }
     log::warning("what another's journal has does not come", {{"why", done.error().message}});
     pause(retry_wait, stop);
     retry_wait = std::min(retry_wait * 2, retry_wait_max);
@@ -98,6 +110,7 @@ Result<void> Replica::go_to_next() {
       high = middle;
     }
   }
+  if (looked_for_ > 1) return inbox_->seek(places.begin);  // two relays may have sent, so that positions did not grow
   return inbox_->seek(low > places.begin ? low - 1 : low);
 }
 
@@ -135,52 +148,68 @@ Result<void> Replica::step() {
     TRY(take(*std::move(parcel)));
   }
   TRY(journal_.commit());
-  return tell(gap_);
+  return tell(gap_since_.has_value());
 }
 
-Result<void> Replica::take(Parcel&& parcel) {
+// Of the journal that is followed, and what comes next in it.
+Result<void> Replica::check(const Parcel& parcel) {
+  if (journal_id_ == 0) {
+    TRY(options_.adopt(parcel.journal));
+    journal_id_ = parcel.journal;
+  }
+  if (parcel.journal != journal_id_)
+    return fail(Code::conflict, line_.topic + " has parcels of another journal than the one that is followed here");
   if (parcel.first.partition != journal_.partition())
     return fail(Code::conflict, line_.topic + " has parcels of partition " + std::to_string(parcel.first.partition) +
                                     ", this journal is partition " + std::to_string(journal_.partition()));
-  if (parcel.first.epoch != journal_.epoch())
-    return fail(Code::conflict, line_.topic + " has parcels of epoch " + std::to_string(parcel.first.epoch) +
-                                    ", this journal is of epoch " + std::to_string(journal_.epoch()) +
-                                    ": make this folder anew from a backup of the other");
+  const auto checked = journal_.epochs().check(parcel.first.epoch, parcel.first.offset);
+  if (checked || parcel.end() <= end_) return {};
+  return fail(Code::conflict,
+              line_.topic + " has parcels of another epoch: " + checked.error().message + "; make this folder anew");
+}
+
+Result<void> Replica::take(Parcel&& parcel) {
+  TRY(check(parcel));
   if (parcel.end() <= end_) {
     repeats_.add(parcel.records.size());
     return {};
   }
   if (parcel.first.offset > end_) return missed(parcel.first.offset);
-  gap_ = false;
+  gap_since_.reset();
+  looked_for_ = 0;
   const uint64_t known = end_ - parcel.first.offset;
   repeats_.add(known);
-  const journal::Records records = known == 0 ? std::move(parcel.records) : behind(parcel.records, known);
-  while (true) {
-    const auto appended = journal_.append(records);
-    if (appended) break;
-    if (appended.error().code != Code::overloaded) return std::unexpected(appended.error());
+  return append(known == 0 ? std::move(parcel.records) : behind(parcel.records, known));
+}
+
+Result<void> Replica::append(const journal::Records& records) {
+  auto appended = journal_.append(records);
+  if (!appended && appended.error().code == Code::overloaded) {
     TRY(journal_.commit());  // too much may wait to be synced; else it is the disk that is full
-    if (const auto again = journal_.append(records); again) break;
-    // What came behind it is asked for again.
-    inbox_.reset();
+    appended = journal_.append(records);
+  }
+  if (!appended) {
+    inbox_.reset();  // it is asked for again, with all behind it
     return std::unexpected(appended.error());
   }
+  if (appended->first != end_)
+    return fail(Code::corrupt, "somebody else has written to this journal, at " + std::to_string(end_));
   end_ += records.size();
   records_.add(records.size());
   return {};
 }
 
 Result<void> Replica::missed(uint64_t first) {
-  if (!gap_) gaps_.add();
-  if (!broker_.keeps()) {
-    gap_ = true;
-    return {};
+  if (!gap_since_) {
+    gaps_.add();
+    gap_since_ = clock_.steady();
   }
-  if (gap_)
+  if (!broker_.keeps()) return {};
+  constexpr int looks_max = 2;
+  if (++looked_for_ > looks_max)
     return fail(Code::corrupt, "the broker has " + line_.topic + " from " + std::to_string(first) +
                                    " on, this journal ends at " + std::to_string(end_) +
-                                   ": what is between was let go of; make this folder anew from a backup of the other");
-  gap_ = true;
+                                   ": what is between was let go of; make this folder anew from a copy of another's");
   inbox_.reset();
   return fail(Code::unavailable, "a gap in " + line_.topic + ": it is looked for anew");
 }
@@ -191,13 +220,13 @@ Result<void> Replica::tell(bool missing) {
   const auto now = clock_.steady();
   const uint64_t end = journal_.durable_end();
   if (end == told_ && now - told_at_ < (missing ? missing_again : tell_again)) return {};
-  const Receipt receipt{.follower = options_.name, .below = journal_.position(end), .missing = missing};
+  const Receipt receipt{
+      .journal = journal_id_, .follower = options_.name, .below = journal_.position(end), .missing = missing};
   const auto sent = receipts_->send({}, as_bytes(encode(receipt)));
   if (!sent && sent.error().code != Code::overloaded) return sent;
   TRY(receipts_->acknowledged(0, std::chrono::milliseconds(0)));
   told_ = end;
   told_at_ = now;
-  gap_ = false;
   return {};
 }
 

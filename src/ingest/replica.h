@@ -3,11 +3,13 @@
 // Delivery: the journal gets each record once, without gaps; what comes twice is passed over, and over a broker that does not keep
 //           the relay hears what is on this disk and what is missed.
 // Threads:  run() in a thread of its own. Nobody else appends to the journal.
-// Failure:  a broker that cannot be reached and a full disk are tried again for ever, told in Health. conflict: the line is of
-//           another journal. corrupt: the broker has let go of records that are missing here; a failed commit ends run() too.
+// Failure:  a broker that cannot be reached or refuses us, and a full disk, are tried again for ever, told in Health. conflict: the line
+//           is of another journal. corrupt: the broker has let go of records that are missing here, or the journal has failed.
 #pragma once
 
+#include <functional>
 #include <memory>
+#include <optional>
 #include <stop_token>
 
 #include "base/clock.h"
@@ -22,6 +24,9 @@ namespace waybill::ingest {
 struct ReplicaOptions {
   std::string topic;
   std::string name;  // of this follower; is_follower_name()
+  uint64_t journal_id =
+      0;  // of the one that it follows; 0: of whichever comes first, which `adopt` is told before anything is kept
+  std::function<Result<void>(uint64_t journal_id)> adopt;
 };
 
 class Replica {
@@ -35,6 +40,8 @@ class Replica {
   Result<void> open();
   Result<void> try_to_open();
   Result<void> go_to_next();
+  Result<void> check(const Parcel& parcel);
+  Result<void> append(const journal::Records& records);
   Result<uint64_t> first_at(uint64_t place);
   Result<void> step();
   Result<void> take(Parcel&& parcel);
@@ -50,7 +57,9 @@ class Replica {
   std::unique_ptr<broker::Inbox> inbox_;
   std::unique_ptr<broker::Outbox> receipts_;  // over a broker that does not keep
   uint64_t end_;  // behind what was appended
-  bool gap_ = false;  // what came last does not begin there
+  uint64_t journal_id_;
+  std::optional<std::chrono::steady_clock::time_point> gap_since_;  // what comes does not begin there
+  int looked_for_ = 0;  // how often that was, in a line that keeps, without success
   std::chrono::steady_clock::time_point told_at_{};
   uint64_t told_ = 0;
   Counter& records_;

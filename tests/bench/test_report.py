@@ -84,6 +84,10 @@ def made(seconds):
     return {"tables": {"treated.location": 6 * seconds}, "treated": 10 * seconds, "final": 5 * seconds, "memory_bytes": 1.5e9}
 
 
+def carried(servers):
+    return {"locations": 1000, "records": 1000, "seconds": 0.1, "level_s": 0.2, "cpu_s": [0.1] * servers, "memory": [1 << 27] * servers}
+
+
 def found():
     both, with_groups = {"nginx": [run(100)], "waybill": [run(80)]}, run(90, groups=[[1, 1], [100, 2]], disk_busy=0.5, disk_bytes_per_s=1e6)
     point = {kind: {"per_s": 1, "p50_us": 1, "p99_us": 2, "cpu_us": 3, "load_us": 4, "bad": 0} for kind in ("post", "last")}
@@ -108,6 +112,8 @@ def found():
                                for kept, hour in (("1000000", 0.5), ("10000000", 0.8))},
                             "polars": {"kept": 10_000_000, "seconds": 20, "memory_bytes": 3e9}, "books": "balances"},
                  "question": {"rows": 100, "cold_s": 0.5, "seconds": 0.1, "duckdb": {"seconds": 0.1}}},
+        "brokers": {"alone": {"here_ms": [1, 2], "many": carried(1)},
+                    "kafka": {"here_ms": [1, 2], "there_ms": [3, 20], "many": carried(2), "sent_again": 0, "books": ["balances", "balances"]}},
     }
 
 
@@ -120,6 +126,7 @@ def test_the_report_has_every_part_and_holds_it_against_its_goals():
     assert "POST to visible in GET at 10,000/s: p99 | < 5 ms | 6 ms | 10/s reached | **no** |" in text
     assert "silver of 10,000,000 locations | < 15 s | 10 s | treated.location 6.0 s of it; Polars that 20.0 s | yes |" in text
     assert "one more hour on 10,000,000: times that on 1,000,000 | < 2 | 1.6 | 12.0 : 7.5 s | yes |" in text
+    assert "a POST to one seen at another over Kafka 3.9, one broker: p99 | < 50 ms | 20 ms | at the first 2 ms | yes |" in text
     assert "slowest cold start | < 2 s | not measured | – | – |" in text
     for block in text.split("\n\n"):
         if block.startswith("|"):

@@ -240,6 +240,37 @@ def test_handing_on_is_a_process_of_its_own_where_it_is_asked_for(server, tmp_pa
     assert both.returncode == 1 and "relay.enabled is true" in both.stderr
 
 
+def test_a_broker_that_was_away_while_nothing_was_sent_is_found_again(server, writes, reads):
+    send(writes, 10)
+    wait_level(writes, reads)
+    server.kill()
+    reads.wait_until(lambda: not reads._ready(), seconds_max=60)
+    server.come_back()
+    reads.wait_until(reads._ready, seconds_max=60)
+    send(writes, 10, first=10)
+    wait_level(writes, reads)
+    writes.wait_until(lambda: "waybill_relay_working 1" in writes.get("/metrics").text)
+
+
+def test_nobody_writes_records_of_its_own_into_a_followers_folder(server, writes, reads, tmp_path):
+    send(writes, 10)
+    wait_level(writes, reads)
+    reads.stop()
+    for command in (["up", "--listen", "127.0.0.1:0"], ["erase", "--deliverer", "1", "--yes"]):
+        refused = run(*command, "--data", reads.data)
+        assert refused.returncode == 1 and "follows another's journal" in refused.stderr, refused.stderr
+    writes.stop()
+    mistaken = settings_of(server, tmp_path, "reads")
+    refused = run("subscribe", "--listen", "127.0.0.1:0", "--data", writes.data, env={**os.environ, **mistaken})
+    assert refused.returncode == 1 and "has records of its own" in refused.stderr
+    shutil.copytree(writes.data, tmp_path / "copy")
+    writes.start()
+    send(writes, 10, first=10)
+    with Waybill(tmp_path / "copy", environment=mistaken, command="subscribe", arguments=["--copy"]) as copy:
+        wait_level(writes, copy)
+        assert_both_have_the_same(writes, copy)
+
+
 def test_a_message_of_somebody_else_harms_nothing(server, writes, reads):
     poison = b"\x00WBP1 nonsense"
     if server.is_kafka:

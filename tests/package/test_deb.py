@@ -15,7 +15,8 @@ LOCATION = {"order_id": 1, "deliverer_id": 1, "latitude": 41, "longitude": -8, "
 # What Debian does not have, brought along.
 LIBRARIES = {"/usr/lib/waybill/libduckdb.so", "/usr/lib/waybill/libarrow.so.2600", "/usr/lib/waybill/libparquet.so.2600"}
 OURS = {"/usr/lib/waybill/waybill_lake_parquet.so", "/usr/lib/waybill/waybill_transform_duckdb.so",
-        "/usr/lib/waybill/waybill_transform_postgres.so"}  # loaded when first used
+        "/usr/lib/waybill/waybill_transform_postgres.so", "/usr/lib/waybill/waybill_broker_kafka.so",
+        "/usr/lib/waybill/waybill_broker_mqtt.so"}  # loaded when first used
 
 
 def said(*command, **options):
@@ -86,7 +87,8 @@ def test_it_holds_what_a_service_needs_and_nothing_writable_or_foreign(package, 
         "/usr/share/doc/waybill/copyright", "/usr/share/doc/waybill/OPERATIONS.md", "/usr/share/doc/waybill/FORMATS.md",
         "/usr/share/doc/waybill/examples/waybill.rules.yml", "/usr/share/doc/waybill/examples/prometheus.yml",
         "/usr/share/doc/waybill/examples/waybill.json", "/usr/share/doc/waybill/duckdb.LICENSE",
-        "/usr/share/doc/waybill/arrow.LICENSE", "/usr/share/doc/waybill/arrow.NOTICE", *LIBRARIES, *OURS}
+        "/usr/share/doc/waybill/arrow.LICENSE", "/usr/share/doc/waybill/arrow.NOTICE", *LIBRARIES, *OURS,
+        *(f"/usr/share/doc/waybill/examples/{path.name}" for folder in ("examples", "haproxy") for path in (ROOT / "deploy" / folder).iterdir())}
     for mode, owner, *_, name in listed:
         assert owner == "root/root", name
         assert mode[5] == "-" and mode[8] == "-", f"{name} is {mode}"

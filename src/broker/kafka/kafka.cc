@@ -87,9 +87,8 @@ class Client {
   rd_kafka_t* get() const { return kafka_; }
 
   uint64_t acknowledged() const { return acknowledged_; }
-  // What is wrong for good, else what is wrong now.
-  std::optional<Error> trouble() const { return broken_ ? broken_ : trouble_; }
-  const std::optional<Error>& broken() const { return broken_; }
+  const std::optional<Error>& trouble() const { return trouble_; }  // now
+  const std::optional<Error>& broken() const { return broken_; }  // for good
   void works() { trouble_.reset(); }
 
  private:
@@ -115,18 +114,26 @@ class Client {
     return fail(Code::invalid, std::string("kafka: ") + name + ": " + why.data());
   }
 
-  // Idempotent and in one line: they are acknowledged in the order in which they were sent.
+  // Idempotent, gapless and in one line: they are acknowledged in the order in which they were sent, up to the first that is not.
   void delivered(const rd_kafka_message_t& message) {
-    if (message.err == RD_KAFKA_RESP_ERR_NO_ERROR) {
+    if (broken_) return;
+    if (message.err != RD_KAFKA_RESP_ERR_NO_ERROR) {
+      broken_ = error_of("send", message.err);
+    } else if (message.offset <= last_place_) {
+      broken_ = Error{Code::conflict, "kafka: the topic was made anew while it was written"};
+    } else {
+      last_place_ = message.offset;
       ++acknowledged_;
       trouble_.reset();
-    } else if (!broken_) {
-      broken_ = error_of("send", message.err);
     }
+    // The same call again would not help.
+    if (broken_ && (broken_->code == Code::unavailable || broken_->code == Code::overloaded))
+      broken_->code = Code::conflict;
   }
 
   rd_kafka_t* kafka_ = nullptr;
   uint64_t acknowledged_ = 0;
+  int64_t last_place_ = -1;
   std::optional<Error> trouble_;
   std::optional<Error> broken_;
 };
@@ -151,7 +158,9 @@ class KafkaOutbox final : public Outbox {
   Result<uint64_t> acknowledged(uint64_t known, std::chrono::milliseconds at_most) override {
     if (client_->acknowledged() <= known) rd_kafka_poll(client_->get(), static_cast<int>(at_most.count()));
     if (client_->acknowledged() > known) return client_->acknowledged();
-    if (const auto trouble = client_->trouble()) return std::unexpected(*trouble);
+    if (client_->broken()) return std::unexpected(*client_->broken());
+    // Where nothing waits nobody would see that what was wrong is over.
+    if (client_->trouble() && rd_kafka_outq_len(client_->get()) > 0) return std::unexpected(*client_->trouble());
     return known;
   }
 
@@ -187,7 +196,10 @@ class KafkaInbox final : public Inbox {
       }
       TRY(taken);
     }
-    if (come.empty() && client_->trouble()) return std::unexpected(*client_->trouble());
+    if (come.empty() && client_->trouble()) {
+      TRY(places());  // it may be over, and nothing new to show it
+      client_->works();
+    }
     return come;
   }
 
@@ -196,11 +208,7 @@ class KafkaInbox final : public Inbox {
     int64_t end = 0;
     const auto error = rd_kafka_query_watermark_offsets(
         client_->get(), line_.topic.c_str(), static_cast<int32_t>(line_.partition), &begin, &end, answer_ms_max);
-    if (error != RD_KAFKA_RESP_ERR_NO_ERROR) {
-      rd_kafka_poll(client_->get(), 0);  // what is wrong may have been told meanwhile
-      if (client_->trouble() && client_->trouble()->code == Code::denied) return std::unexpected(*client_->trouble());
-      return std::unexpected(error_of("places of " + text_of(line_), error));
-    }
+    if (error != RD_KAFKA_RESP_ERR_NO_ERROR) return std::unexpected(error_of("places of " + text_of(line_), error));
     return Places{.begin = static_cast<uint64_t>(begin), .end = static_cast<uint64_t>(end)};
   }
 
@@ -221,7 +229,9 @@ class KafkaInbox final : public Inbox {
  private:
   // What was fetched before a seek may still come behind it.
   Result<void> take(const rd_kafka_message_t& message, std::vector<Message>& into, size_t& bytes) {
-    if (message.err == RD_KAFKA_RESP_ERR__PARTITION_EOF) return {};
+    // We are in no group; whether we might be is of no interest.
+    if (message.err == RD_KAFKA_RESP_ERR__PARTITION_EOF || message.err == RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED)
+      return {};
     if (message.err != RD_KAFKA_RESP_ERR_NO_ERROR)
       return std::unexpected(
           error_of("receive from " + text_of(line_), message.err, static_cast<const char*>(message.payload)));
@@ -251,11 +261,13 @@ class KafkaBroker final : public Broker {
   Result<std::unique_ptr<Outbox>> send_to(const Line& line) override {
     TRY_LET(auto client,
             connect(RD_KAFKA_PRODUCER, {{"enable.idempotence", "true"},
+                                        {"enable.gapless.guarantee", "true"},
                                         {"acks", "all"},
                                         {"linger.ms", "1"},
                                         {"compression.type", "lz4"},
                                         {"message.timeout.ms", "0"},  // it is tried again without end
-                                        {"queue.buffering.max.messages", std::to_string(outbox_messages_max)}}));
+                                        {"queue.buffering.max.messages", std::to_string(outbox_messages_max)},
+                                        {"queue.buffering.max.kbytes", std::to_string(outbox_bytes_max >> 10U)}}));
     return std::make_unique<KafkaOutbox>(std::move(client), line);
   }
 

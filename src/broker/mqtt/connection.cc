@@ -2,11 +2,14 @@
 
 #include <mosquitto.h>
 #include <mqtt_protocol.h>
+#include <netdb.h>
 #include <poll.h>
 #include <sys/eventfd.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include <array>
+#include <cerrno>
 
 namespace waybill::broker {
 namespace {
@@ -14,6 +17,7 @@ namespace {
 constexpr int keepalive_s = 20;
 constexpr uint32_t session_s_max = 24 * 3600;  // so long the server collects for one that is away
 constexpr int messages_under_way_max = 200;
+constexpr int answer_ms_max = 5000;  // of a server, to a connection
 constexpr int look_ms = 250;  // keepalive is looked after so often
 constexpr std::chrono::milliseconds again_first{50};
 constexpr std::chrono::milliseconds again_max{2000};
@@ -126,7 +130,39 @@ void Connection::lost(const std::string& why) {
   changed_.notify_all();
 }
 
-bool Connection::connect() {
+// libmosquitto waits for a connection as long as the system does, which is minutes where nobody answers, and nothing ends that. So it
+// is asked to connect only where somebody answers.
+bool Connection::is_there(const std::stop_token& stop) const {
+  addrinfo wanted{};
+  wanted.ai_socktype = SOCK_STREAM;
+  addrinfo* found = nullptr;
+  if (::getaddrinfo(options_.host.c_str(), std::to_string(options_.port).c_str(), &wanted, &found) != 0) return false;
+  bool answers = false;
+  for (const addrinfo* at = found; at != nullptr && !answers && !stop.stop_requested(); at = at->ai_next) {
+    const int socket = ::socket(at->ai_family, at->ai_socktype | SOCK_NONBLOCK | SOCK_CLOEXEC, at->ai_protocol);
+    if (socket < 0) continue;
+    std::array<pollfd, 2> waited{pollfd{.fd = socket, .events = POLLOUT, .revents = 0},
+                                 pollfd{.fd = wake_fd_, .events = POLLIN, .revents = 0}};
+    int error = 0;
+    socklen_t length = sizeof error;
+    if (::connect(socket, at->ai_addr, at->ai_addrlen) == 0) {
+      answers = true;
+    } else if (errno == EINPROGRESS && ::poll(waited.data(), waited.size(), answer_ms_max) > 0 &&
+               (waited[0].revents & POLLOUT) != 0) {
+      answers = ::getsockopt(socket, SOL_SOCKET, SO_ERROR, &error, &length) == 0 && error == 0;
+    }
+    ::close(socket);
+  }
+  ::freeaddrinfo(found);
+  return answers;
+}
+
+bool Connection::connect(const std::stop_token& stop) {
+  if (!is_there(stop)) {
+    const auto held = lock();
+    lost("cannot be connected to");
+    return false;
+  }
   if (!keep_session_) {
     mosquitto_reinitialise(client_, client_id_.c_str(), true, this);
     static_cast<void>(configure());  // it took the same before
@@ -170,7 +206,7 @@ int Connection::talk() {
 void Connection::run(const std::stop_token& stop) {
   auto again = again_first;
   while (!stop.stop_requested()) {
-    if (connect()) {
+    if (connect(stop)) {
       int error = MOSQ_ERR_SUCCESS;
       while (error == MOSQ_ERR_SUCCESS && !stop.stop_requested()) error = talk();
       auto held = lock();

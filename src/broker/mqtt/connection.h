@@ -53,7 +53,8 @@ class Connection {
   void set_callbacks();
   void answered(int reason);
   void run(const std::stop_token& stop);
-  bool connect();
+  bool is_there(const std::stop_token& stop) const;
+  bool connect(const std::stop_token& stop);
   int talk();
   void lost(const std::string& why);
 

@@ -39,9 +39,10 @@ class MqttOutbox final : public Outbox, private Connection {
       return fail(Code::invalid, "mqtt: a message of " + std::to_string(bytes.size()) + " bytes is too large");
     const auto held = lock();
     if (broken_) return std::unexpected(*broken_);
-    if (waiting_.size() >= outbox_messages_max)
+    if (waiting_.size() >= outbox_messages_max || (bytes_ + bytes.size() > outbox_bytes_max && !waiting_.empty()))
       return fail(Code::overloaded, "mqtt: " + std::to_string(waiting_.size()) + " messages are not acknowledged yet");
     waiting_.push_back({.bytes = std::string(as_text(bytes))});
+    bytes_ += bytes.size();
     wake();
     return {};
   }
@@ -94,6 +95,7 @@ class MqttOutbox final : public Outbox, private Connection {
     } else {
       waiting_[index].done = true;
       while (!waiting_.empty() && waiting_.front().done) {
+        bytes_ -= waiting_.front().bytes.size();
         waiting_.pop_front();
         --published_;
         ++acknowledged_;
@@ -104,6 +106,7 @@ class MqttOutbox final : public Outbox, private Connection {
 
   const std::string topic_;
   std::deque<Waiting> waiting_;           // not acknowledged, the oldest first
+  size_t bytes_ = 0;                      // theirs
   size_t published_ = 0;                  // of these, on this connection
   uint64_t acknowledged_ = 0;             // before these
   std::map<int, uint64_t> by_number_;     // a packet's number to which message of all it is
