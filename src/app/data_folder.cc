@@ -68,7 +68,7 @@ Result<DataFolder> open_data_folder(const std::string& path, Files& files) {
 Result<DataFolder> open_own_folder(const std::string& path, Files& files) {
   TRY_LET(DataFolder folder, open_data_folder(path, files));
   if (files.info(folder.follows()))
-    return fail(Code::conflict,
+    return fail(Code::denied,
                 path + " follows another's journal: `waybill subscribe` goes on with it. To go on by itself, " +
                     "back it up and restore that: it is another epoch then");
   return folder;

@@ -34,7 +34,7 @@ struct DataFolder {
 // Makes the folder where it is missing. conflict: another process writes it. invalid: it is of another format (the message
 // says what to do), or not ours.
 Result<DataFolder> open_data_folder(const std::string& path, Files& files);
-// The same to write records of one's own. conflict also: its journal is another's.
+// The same to write records of one's own. denied: its journal is another's.
 Result<DataFolder> open_own_folder(const std::string& path, Files& files);
 // A folder whose journal is another's, which is written from what a broker hands on. conflict: it has records of its own.
 // copy: it is a copy of that other's folder, and from now on a follower's.

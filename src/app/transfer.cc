@@ -19,7 +19,7 @@ class InThread final : public Transfer {
 
   void start(std::function<void(const Error&)> on_failure) override {
     thread_ = std::jthread([this, on_failure = std::move(on_failure)](const std::stop_token& asked) {
-      name_this_thread(name_.c_str());
+      name_this_thread(name_);
       if (auto ran = run_(asked); !ran) on_failure(ran.error());
     });
   }

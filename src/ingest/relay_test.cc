@@ -15,7 +15,6 @@ namespace waybill::ingest {
 namespace {
 
 using broker::SimulatedBroker;
-using broker::SimulatedBrokerOptions;
 
 constexpr std::chrono::seconds done_within{60};
 const std::string topic = "locations";

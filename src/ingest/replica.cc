@@ -19,6 +19,7 @@ constexpr uint64_t foreign_in_line_max = 1000;        // one behind the other, t
 constexpr const char* part = "replicate";
 
 constexpr std::chrono::seconds gap_shown_after{5};
+constexpr std::chrono::seconds quiet_max{5};  // then the broker is asked whether it is there
 
 // A journal that has failed, records that are nowhere, a line of somebody else: nothing of it gets better by itself.
 bool is_final(const Error& error) { return error.code == Code::corrupt || error.code == Code::conflict; }
@@ -136,16 +137,20 @@ Result<uint64_t> Replica::first_at(uint64_t place) {
 
 Result<void> Replica::step() {
   if (!inbox_) TRY(open());
-  TRY_LET(std::vector<broker::Message> come, inbox_->receive(come_wait));
-  for (broker::Message& message : come) {
-    auto parcel = decode_parcel(as_bytes(message.bytes));
+  TRY_LET(const std::vector<broker::Message> come, inbox_->receive(come_wait));
+  if (!come.empty() || clock_.steady() - heard_at_ > quiet_max) {
+    if (come.empty()) TRY(inbox_->places());  // nothing new, or nobody there?
+    heard_at_ = clock_.steady();
+  }
+  for (const broker::Message& message : come) {
+    const auto parcel = decode_parcel(as_bytes(message.bytes));
     if (!parcel) {
       foreign_.add();
       log::warning("a message that is none of ours is passed over",
                    {{"topic", line_.topic}, {"place", message.place}, {"why", parcel.error().message}});
       continue;
     }
-    TRY(take(*std::move(parcel)));
+    TRY(take(*parcel));
   }
   TRY(journal_.commit());
   return tell(gap_since_.has_value());
@@ -168,7 +173,7 @@ Result<void> Replica::check(const Parcel& parcel) {
               line_.topic + " has parcels of another epoch: " + checked.error().message + "; make this folder anew");
 }
 
-Result<void> Replica::take(Parcel&& parcel) {
+Result<void> Replica::take(const Parcel& parcel) {
   TRY(check(parcel));
   if (parcel.end() <= end_) {
     repeats_.add(parcel.records.size());
@@ -179,7 +184,7 @@ Result<void> Replica::take(Parcel&& parcel) {
   looked_for_ = 0;
   const uint64_t known = end_ - parcel.first.offset;
   repeats_.add(known);
-  return append(known == 0 ? std::move(parcel.records) : behind(parcel.records, known));
+  return append(known == 0 ? parcel.records : behind(parcel.records, known));
 }
 
 Result<void> Replica::append(const journal::Records& records) {

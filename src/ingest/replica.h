@@ -44,7 +44,7 @@ class Replica {
   Result<void> append(const journal::Records& records);
   Result<uint64_t> first_at(uint64_t place);
   Result<void> step();
-  Result<void> take(Parcel&& parcel);
+  Result<void> take(const Parcel& parcel);
   Result<void> missed(uint64_t first);
   Result<void> tell(bool missing);
 
@@ -60,6 +60,7 @@ class Replica {
   uint64_t journal_id_;
   std::optional<std::chrono::steady_clock::time_point> gap_since_;  // what comes does not begin there
   int looked_for_ = 0;  // how often that was, in a line that keeps, without success
+  std::chrono::steady_clock::time_point heard_at_{};
   std::chrono::steady_clock::time_point told_at_{};
   uint64_t told_ = 0;
   Counter& records_;

@@ -256,7 +256,7 @@ def test_nobody_writes_records_of_its_own_into_a_followers_folder(server, writes
     send(writes, 10)
     wait_level(writes, reads)
     reads.stop()
-    for command in (["up", "--listen", "127.0.0.1:0"], ["erase", "--deliverer", "1", "--yes"]):
+    for command in (["up", "--listen", "127.0.0.1:0"], ["token", "revoke", "some"]):
         refused = run(*command, "--data", reads.data)
         assert refused.returncode == 1 and "follows another's journal" in refused.stderr, refused.stderr
     writes.stop()

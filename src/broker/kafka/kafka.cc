@@ -2,6 +2,7 @@
 
 #include <librdkafka/rdkafka.h>
 
+#include <algorithm>
 #include <array>
 #include <optional>
 
@@ -98,6 +99,7 @@ class Client {
                          {"client.id", options.name},
                          {"security.protocol", std::string(sasl ? "sasl_" : "") + (options.tls ? "ssl" : "plaintext")},
                          {"message.max.bytes", std::to_string(2 * message_bytes_max)},
+                         {"socket.timeout.ms", "10000"},  // also of what waits for a broker that is away
                          {"reconnect.backoff.max.ms", "1000"}};
     if (sasl) {
       settings.emplace_back("sasl.mechanism", options.sasl_mechanism);
@@ -204,12 +206,9 @@ class KafkaInbox final : public Inbox {
   }
 
   Result<Places> places() override {
-    int64_t begin = 0;
-    int64_t end = 0;
-    const auto error = rd_kafka_query_watermark_offsets(
-        client_->get(), line_.topic.c_str(), static_cast<int32_t>(line_.partition), &begin, &end, answer_ms_max);
-    if (error != RD_KAFKA_RESP_ERR_NO_ERROR) return std::unexpected(error_of("places of " + text_of(line_), error));
-    return Places{.begin = static_cast<uint64_t>(begin), .end = static_cast<uint64_t>(end)};
+    TRY_LET(const uint64_t begin, place_at(RD_KAFKA_OFFSET_BEGINNING));
+    TRY_LET(const uint64_t end, place_at(RD_KAFKA_OFFSET_END));
+    return Places{.begin = begin, .end = std::max(begin, end)};
   }
 
   Result<void> seek(uint64_t place) override {
@@ -227,6 +226,17 @@ class KafkaInbox final : public Inbox {
   }
 
  private:
+  // By ListOffsets' own marks in place of a time: rd_kafka_query_watermark_offsets() waits without end where a broker dies meanwhile.
+  Result<uint64_t> place_at(int64_t mark) {
+    const Held<rd_kafka_topic_partition_list_t> list(rd_kafka_topic_partition_list_new(1));
+    rd_kafka_topic_partition_list_add(list.get(), line_.topic.c_str(), static_cast<int32_t>(line_.partition))->offset =
+        mark;
+    auto error = rd_kafka_offsets_for_times(client_->get(), list.get(), answer_ms_max);
+    if (error == RD_KAFKA_RESP_ERR_NO_ERROR) error = list->elems[0].err;
+    if (error != RD_KAFKA_RESP_ERR_NO_ERROR) return std::unexpected(error_of("places of " + text_of(line_), error));
+    return static_cast<uint64_t>(list->elems[0].offset);
+  }
+
   // What was fetched before a seek may still come behind it.
   Result<void> take(const rd_kafka_message_t& message, std::vector<Message>& into, size_t& bytes) {
     // We are in no group; whether we might be is of no interest.
