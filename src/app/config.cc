@@ -293,7 +293,7 @@ Setting broker_url_setting() {
                          "the broker that hands the journal on: waybill up to it, waybill subscribe from it");
   setting.set = [](Config& config, const std::string& value) {
     const size_t end = value.find("://");
-    if (end == std::string::npos) return false;
+    if (end == std::string::npos) return value.empty();
     const std::string scheme = value.substr(0, end);
     const bool several = scheme == "kafka" || scheme == "kafkas";
     if (!several && scheme != "mqtt" && scheme != "mqtts") return false;

@@ -101,6 +101,7 @@ def test_what_the_same_phone_sends_later_is_answered_and_counted_as_erased(quick
     assert quick.get(f"/v1/deliverers/{GONE}").status_code == 404
     quick.wait_until(lambda: "76 erased" in next(line for line in quick.verify().stdout.splitlines() if line.startswith("store")),
                      seconds_max=90)
+    quick.wait_until(lambda: treated_are_made(quick, STAYS, "final.dim_deliverer"), seconds_max=90)
     quick.wait_until(lambda: "on the way" not in quick.verify().stdout, seconds_max=90)
     assert files_with(quick.data, GONE) == [] or assert_nothing_is_left(quick) is None
 
