@@ -122,7 +122,8 @@ TEST_P(BrokerContract, messages_come_in_the_order_in_which_they_were_sent) {
   const Line here = line();
   const auto in = inbox(here);
   const auto out = outbox(here);
-  const auto sent = messages("", 3000);
+  // Mosquitto drops what is more than a thousand behind.
+  const auto sent = messages("", broker_->keeps() ? 3000 : 500);
   send_all(*out, sent);
   EXPECT_TRUE(received(*in, sent.back()) == sent);
 }

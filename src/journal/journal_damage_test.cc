@@ -3,6 +3,7 @@
 
 #include <array>
 #include <cstring>
+#include <thread>
 
 #include "base/hash.h"
 #include "journal/frame.h"
@@ -280,7 +281,10 @@ TEST(JournalDamage, a_record_that_holds_a_copy_of_another_journal_misleads_nobod
   Probe probe({});
   ASSERT_TRUE(probe.open());
   fill(probe, 0, 100);
-  probe.files().before_sync([&](const std::string&) { probe.files().stop(); });
+  // Not where the next segment is made beside it, before the record is written.
+  probe.files().before_sync([&, commits = std::this_thread::get_id()](const std::string&) {
+    if (std::this_thread::get_id() == commits) probe.files().stop();
+  });
   probe.append({copy});
   EXPECT_FALSE(probe.journal().commit());
   probe.crash(1, Unsynced::kept);
