@@ -169,7 +169,7 @@ def made(folder):
 
 
 def mosquitto(folder, port, more=""):
-    """MQTT 5 and 3.1.1; one user may write and read everything of the topic `waybill`, the other only read."""
+    """MQTT 5 and 3.1.1; one user may write and read everything, the other only read."""
     program = shutil.which("mosquitto") or shutil.which("mosquitto", path="/usr/sbin")
     if not program:
         raise Failed("Mosquitto is not installed: apt-get install mosquitto")

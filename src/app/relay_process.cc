@@ -9,7 +9,7 @@
 namespace waybill::app {
 namespace {
 
-constexpr std::chrono::milliseconds look_every{2};  // for what the journal's files have more
+constexpr std::chrono::milliseconds look_every{10};  // for what the journal's files have more
 
 }  // namespace
 

@@ -2,7 +2,7 @@
 // from what another hands on.
 //
 // Order:   open(), start(), stop() when nothing is accepted any more; or run() in the caller's thread.
-// Failure: handing on never ends by itself: it is told in the log and in metrics, and tried again. of following on_failure hears what
+// Failure: handing on never ends by itself: it is told in the log and in metrics, and tried again. Of following on_failure hears what
 //          cannot get better: the topic is of another journal, the broker has let go of what is missing here.
 #pragma once
 

@@ -20,7 +20,7 @@ bool Followers::hear(const Receipt& receipt) {
   if (receipt.below.partition != journal_.partition()) return false;
   const auto found = followers_.find(receipt.follower);
   if (found == followers_.end()) {
-    if (strangers_.size() < strangers_told_max && strangers_.emplace(receipt.follower, true).second)
+    if (strangers_.size() < strangers_told_max && strangers_.insert(receipt.follower).second)
       log::warning("a follower that is not in relay.followers gets nothing again that it misses",
                    {{"name", receipt.follower}});
     return false;

@@ -7,6 +7,7 @@
 
 #include <map>
 #include <optional>
+#include <set>
 
 #include "base/clock.h"
 #include "ingest/parcel.h"
@@ -44,7 +45,7 @@ class Followers {
   const uint64_t journal_id_;
   Clock& clock_;
   std::map<std::string, Follower> followers_;
-  std::map<std::string, bool> strangers_;  // who spoke and is none of ours, told once
+  std::set<std::string> strangers_;  // who spoke and is none of ours, told once
 };
 
 }  // namespace waybill::ingest

@@ -17,7 +17,6 @@ constexpr std::chrono::milliseconds tell_again{500};    // what the relay has he
 constexpr std::chrono::milliseconds missing_again{100};  // the same of a gap
 constexpr uint64_t foreign_in_line_max = 1000;        // one behind the other, that are none of ours
 constexpr const char* part = "replicate";
-
 constexpr std::chrono::seconds gap_shown_after{5};
 constexpr std::chrono::seconds quiet_max{5};  // then the broker is asked whether it is there
 
@@ -184,7 +183,8 @@ Result<void> Replica::take(const Parcel& parcel) {
   looked_for_ = 0;
   const uint64_t known = end_ - parcel.first.offset;
   repeats_.add(known);
-  return append(known == 0 ? parcel.records : behind(parcel.records, known));
+  if (known == 0) return append(parcel.records);
+  return append(behind(parcel.records, known));
 }
 
 Result<void> Replica::append(const journal::Records& records) {

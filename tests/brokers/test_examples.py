@@ -116,6 +116,8 @@ def test_what_is_posted_at_the_balancer_is_read_there_and_streams_go_on_where_a_
     position = post(topology, 0)
     last = requests.get(topology.url(f"/v1/deliverer_location/last/a?at_least={position}"), timeout=30)
     assert last.status_code == 200 and last.json()["data"][0]["longitude"] == -8.61, last.text
+    for _ in range(4):  # whoever else is there has no lake
+        assert requests.post(topology.url("/v1/query"), json={"sql": "SELECT 1 AS one"}, timeout=60).json()["rows"] == [[1]]
     seen, newest = set(), [None]
     stop = threading.Event()
 
