@@ -5,6 +5,7 @@ built once into the cache outside the tree, started on a free port of the loopba
 `up` prints what has to be in the environment to use it. Tests say `with running("versitygw") as environment:` and get servers
 of their own, which end with the block."""
 import argparse
+import concurrent.futures
 import contextlib
 import hashlib
 import json
@@ -208,18 +209,22 @@ def java(*arguments):
 
 
 KAFKA = """process.roles=broker,controller
-node.id=1
-controller.quorum.voters=1@127.0.0.1:{controller}
+node.id={node}
+controller.quorum.voters={voters}
 listeners=PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller}
 advertised.listeners=PLAINTEXT://127.0.0.1:{port}
 inter.broker.listener.name=PLAINTEXT
 controller.listener.names=CONTROLLER
 listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT
 log.dirs={folder}/data
-offsets.topic.replication.factor=1
+default.replication.factor={replicas}
+min.insync.replicas={in_sync}
+broker.session.timeout.ms=3000
+broker.heartbeat.interval.ms=500
+offsets.topic.replication.factor={replicas}
 offsets.topic.num.partitions=1
-transaction.state.log.replication.factor=1
-transaction.state.log.min.isr=1
+transaction.state.log.replication.factor={replicas}
+transaction.state.log.min.isr={in_sync}
 transaction.state.log.num.partitions=4
 group.initial.rebalance.delay.ms=0
 auto.create.topics.enable=false
@@ -232,11 +237,14 @@ log4j.appender.stdout.layout.ConversionPattern=[%d] %p %m (%c)%n
 """
 
 
-def kafka(folder, port):
-    """One broker, which is its own controller."""
+def kafka(folder, port, node=1, controllers=()):
+    """One broker, which is its own controller; or one of several that are. controllers: their ports, by node."""
     jars = maven_jars("kafka", "3.9.1", ["org.apache.kafka:kafka_2.13:3.9.1", "org.apache.kafka:kafka-tools:3.9.1"], KAFKA_DIGEST)
     settings, logging = folder / "server.properties", folder / "log4j.properties"
-    settings.write_text(KAFKA.format(port=port, controller=free_port(), folder=folder))
+    controllers = controllers or [free_port()]
+    settings.write_text(KAFKA.format(port=port, controller=controllers[node - 1], folder=folder, node=node, replicas=len(controllers),
+                                     in_sync=len(controllers) // 2 + 1,
+                                     voters=",".join(f"{number}@127.0.0.1:{at}" for number, at in enumerate(controllers, 1))))
     logging.write_text(LOG4J)
     if not (folder / "data").exists():
         made_ready = subprocess.run([*java("-cp", f"{jars}/*"), "kafka.tools.StorageTool", "format", "-t", KAFKA_CLUSTER, "-c", settings],
@@ -245,6 +253,38 @@ def kafka(folder, port):
             raise Failed(f"kafka's folder could not be made: {made_ready.stderr[-2000:]}")
     return [*java("-Xms128m", "-Xmx256m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", f"-Dlog4j.configuration=file:{logging}",
                   "-cp", f"{jars}/*"), "kafka.Kafka", settings], {}
+
+
+class KafkaCluster:
+    """Three brokers that keep each message three times and take nothing with only one of them alive."""
+    NODES = ("kafka-1", "kafka-2", "kafka-3")
+
+    def __init__(self, folder):
+        self.folder = folder
+        self.ports = {name: free_port() for name in self.NODES}
+        self.controllers = [free_port() for _ in self.NODES]
+
+    def start(self, *names):
+        """Those named, all where none is; at the same time, since the first does not come up without a second."""
+        def one(name):
+            place = self.folder / name
+            place.mkdir(parents=True, exist_ok=True)
+            launch(place, kafka(place.resolve(), self.ports[name], self.NODES.index(name) + 1, self.controllers), self.ports[name])
+            wait_for(self.folder, name, self.ports[name])
+        with concurrent.futures.ThreadPoolExecutor() as several:
+            list(several.map(one, names or self.NODES))
+        return self
+
+    def kill(self, name):
+        kill(self.folder, name)
+
+    def stop(self):
+        for name in self.NODES:
+            stop(self.folder, name)
+
+    @property
+    def url(self):
+        return "kafka://" + ",".join(f"127.0.0.1:{port}" for port in self.ports.values())
 
 
 # Each: what starts it in a folder on a port, as a command and its environment.
@@ -325,23 +365,35 @@ def start(folder, name, port=0):
     return state
 
 
-def try_to_start(folder, name, port, last):
-    place = folder / name
-    place.mkdir(parents=True, exist_ok=True)
-    command, environment = SERVICES[name](place.resolve(), port)
+def launch(place, started_by, port):
+    command, environment = started_by
     with open(place / "log", "ab") as log:
         process = subprocess.Popen([str(part) for part in command], stdin=subprocess.DEVNULL, stdout=log, stderr=log,
                                    env=os.environ | environment, start_new_session=True)
     state = {"pid": process.pid, "born": born(process.pid), "port": port}
     (place / "state.json").write_text(json.dumps(state) + "\n")
+    return state
+
+
+def wait_for(folder, name, port):
     until = time.monotonic() + START_S_MAX
     while not answers(port):
-        if process.poll() is not None or time.monotonic() > until:
+        if not state_of(folder, name) or time.monotonic() > until:
             stop(folder, name)
-            if last:
-                raise Failed(f"{name} did not start: {(place / 'log').read_text(errors='replace')[-2000:]}")
-            return None
+            raise Failed(f"{name} did not start: {(folder / name / 'log').read_text(errors='replace')[-2000:]}")
         time.sleep(0.02)
+
+
+def try_to_start(folder, name, port, last):
+    place = folder / name
+    place.mkdir(parents=True, exist_ok=True)
+    state = launch(place, SERVICES[name](place.resolve(), port), port)
+    try:
+        wait_for(folder, name, port)
+    except Failed:
+        if last:
+            raise
+        return None
     if name in BUCKETS:
         make_bucket(environment_of(folder, name))
     return state
@@ -362,6 +414,12 @@ def stop(folder, name):
             os.waitpid(state["pid"], os.WNOHANG)
         time.sleep(0.02)
     (folder / name / "state.json").unlink(missing_ok=True)
+
+
+def kill(folder, name):
+    """As a crash does."""
+    os.kill(state_of(folder, name)["pid"], signal.SIGKILL)
+    stop(folder, name)
 
 
 @contextlib.contextmanager

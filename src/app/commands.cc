@@ -21,6 +21,7 @@
 #include "app/transform_commands.h"
 #include "app/upgrade.h"
 #include "app/verify.h"
+#include "app/verify_with.h"
 #include "app/version.h"
 #include "app/webhook_commands.h"
 
@@ -87,13 +88,22 @@ Run add_relay(CLI::App& command) {
 Run add_verify(CLI::App& command) {
   auto flags = std::make_shared<ConfigFlags>(command);
   auto deep = std::make_shared<bool>(false);
+  auto others = std::make_shared<VerifyWith>();
   command.add_flag("--deep", *deep, "also read every row of the store again");
+  command.add_option("--with", others->urls,
+                     "a waybill that has the same journal, as one that follows or shares it: are its books the same?");
+  command.add_option("--token", others->bearer, "token for --with, where that server has keys")
+      ->envname("WAYBILL_TOKEN");
+  command.add_option("--ca-file", others->trust.ca_file,
+                     "PEM file of whom to trust for an https:// URL, instead of the system's authorities");
   return [=] {
     const auto loaded = flags->load();
     if (!loaded) return failed(loaded.error());
     const auto balances = run_verify(loaded->config, *deep ? ingest::Depth::rows : ingest::Depth::ledgers);
     if (!balances) return failed(balances.error());
-    return *balances ? exit_done : exit_failed;
+    const auto same = verify_with(loaded->config, *others);
+    if (!same) return failed(same.error());
+    return *balances && *same ? exit_done : exit_failed;
   };
 }
 

@@ -288,9 +288,10 @@ std::vector<Setting> sources_settings() {
 }
 
 Setting broker_url_setting() {
-  Setting setting = text("broker.url", "--broker-url", &Config::broker_url,
-                         "kafka:// or kafkas://HOST:PORT,…, mqtt:// or mqtts://HOST:PORT",
-                         "the broker that hands the journal on: waybill up to it, waybill subscribe from it");
+  Setting setting =
+      text("broker.url", "--broker-url", &Config::broker_url,
+           "kafka:// or kafkas://HOST:PORT,…, mqtt:// or mqtts://HOST:PORT",
+           "the broker that hands the journal on: waybill up to it, waybill subscribe from it; or that keeps it");
   setting.set = [](Config& config, const std::string& value) {
     const size_t end = value.find("://");
     if (end == std::string::npos) return value.empty();
@@ -362,6 +363,16 @@ std::vector<Setting> broker_settings() {
       choice("broker.mqtt_version", "--broker-mqtt-version", &Config::broker_mqtt_version,
              {{"3.1.1", MqttVersion::v3_1_1}, {"5", MqttVersion::v5}},
              "of the MQTT server; only 5 tells when a server's rules refuse a message"),
+      yes_or_no(
+          "broker.keeps", "--broker-keeps", &Config::broker_keeps,
+          "true, of Kafka only: what is posted is acknowledged when the topic has it, which several processes may "
+          "share; the journal here is a copy of it"),
+      number("broker.wait_seconds_max", "--broker-wait-seconds-max", &Config::broker_wait_seconds_max, 1, 60,
+             "where broker.keeps: what the topic does not have by then is answered 503"),
+      yes_or_no(
+          "broker.on_duty", "--broker-on-duty", &Config::broker_on_duty,
+          "where broker.keeps: this process tells webhooks and says which orders are silent; of several that share "
+          "the topic true in one"),
       yes_or_no("relay.enabled", "--relay-enabled", &Config::relay_enabled,
                 "false: waybill up leaves handing on to a process of waybill relay"),
       followers_setting(),

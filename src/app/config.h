@@ -82,6 +82,9 @@ struct Config {
   std::string broker_ca_file;
   SaslMechanism broker_sasl_mechanism = SaslMechanism::scram_sha_512;
   MqttVersion broker_mqtt_version = MqttVersion::v5;
+  bool broker_keeps = false;
+  uint64_t broker_wait_seconds_max = 5;
+  bool broker_on_duty = true;
   bool relay_enabled = true;
   std::string relay_followers;
 

@@ -7,6 +7,8 @@
 namespace waybill::app {
 namespace {
 
+constexpr const char* to_go_on_alone = "To go on by itself, back it up and restore that: it is another epoch then";
+
 // The format of a folder that is not newer than this program.
 Result<int> format_of(const std::string& path, const std::string& line) {
   int format = 0;
@@ -66,17 +68,28 @@ Result<DataFolder> open_data_folder(const std::string& path, Files& files) {
 }
 
 Result<DataFolder> open_own_folder(const std::string& path, Files& files) {
+  TRY_LET(DataFolder folder, open_line_folder(path, files));
+  if (files.info(folder.line()))
+    return fail(Code::denied,
+                path + " is a copy of a broker's line: with broker.keeps = true it goes on with it, and what " +
+                    "is to be written goes to the process that serves it. " + to_go_on_alone);
+  return folder;
+}
+
+Result<DataFolder> open_line_folder(const std::string& path, Files& files) {
   TRY_LET(DataFolder folder, open_data_folder(path, files));
   if (files.info(folder.follows()))
     return fail(Code::denied,
-                path + " follows another's journal: `waybill subscribe` goes on with it. To go on by itself, " +
-                    "back it up and restore that: it is another epoch then");
+                path + " follows another's journal: `waybill subscribe` goes on with it. " + to_go_on_alone);
   return folder;
 }
 
 Result<DataFolder> open_followers_folder(const std::string& path, Origin origin, Files& files) {
   TRY_LET(DataFolder folder, open_data_folder(path, files));
   if (files.info(folder.follows())) return folder;
+  if (files.info(folder.line()))
+    return fail(Code::denied,
+                path + " is a copy of a broker's line, which needs nobody to follow: broker.keeps = true");
   uint64_t id = 0;
   if (const auto segments = files.list(folder.journal()); segments && !segments->empty()) {
     if (origin != Origin::copy)

@@ -29,13 +29,17 @@ struct DataFolder {
   std::string relay_id() const { return join_path(path, "relay.id"); }
   std::string follows() const { return join_path(path, "follows"); }
   std::string relayed() const { return join_path(path, "relayed"); }
+  // In a folder whose journal is a copy of a broker's line: how far.
+  std::string line() const { return join_path(path, "line"); }
 };
 
 // Makes the folder where it is missing. conflict: another process writes it. invalid: it is of another format (the message
 // says what to do), or not ours.
 Result<DataFolder> open_data_folder(const std::string& path, Files& files);
-// The same to write records of one's own. denied: its journal is another's.
+// The same to write records of one's own. denied: its journal is another's, or a copy of a line.
 Result<DataFolder> open_own_folder(const std::string& path, Files& files);
+// A folder whose journal is a copy of a line, or becomes one. denied: its journal is another's.
+Result<DataFolder> open_line_folder(const std::string& path, Files& files);
 // A folder whose journal is another's, which is written from what a broker hands on. conflict: it has records of its own.
 // copy: it is a copy of that other's folder, and from now on a follower's.
 enum class Origin : uint8_t { own_or_new, copy };

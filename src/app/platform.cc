@@ -30,6 +30,7 @@
 #include "base/machine.h"
 #include "base/process.h"
 #include "ingest/keep.h"
+#include "ingest/line_door.h"
 #include "ingest/silence.h"
 #include "ingest/subscribe.h"
 #include "serve/api.h"
@@ -136,11 +137,17 @@ uint64_t connections_max(const Config& config) {
   return affordable;
 }
 
+// One is left for others beside the questions; each offer to a broker waits in one.
+int pool_threads(const Config& config) {
+  const size_t offers = config.broker_keeps ? ingest::LineDoor::offers_at_once_max : 0;
+  return static_cast<int>(1 + config.query_at_once_max + offers);
+}
+
 serve::ServerOptions server_options(const Config& config, serve::Tls* tls) {
   return {.host = config.host(),
           .port = config.port(),
           .threads = static_cast<int>(config.http_threads),
-          .pool_threads = static_cast<int>(1 + config.query_at_once_max),  // one is left for others
+          .pool_threads = pool_threads(config),
           .connections_max = connections_max(config),
           .body_bytes_max = config.http_body_mib_max << 20,
           .tls = tls,
@@ -188,7 +195,7 @@ ingest::KeepOptions keep_options(const Config& config, const DataFolder& folder,
                               .store_folder = folder.store(),
                               .store_bytes_max = config.store_disk_mib_max << 20};
   if (config.lake_enabled) options.consumers.push_back(lake.consumer());
-  if (!config.broker_url.empty() && follow == Follow::no)
+  if (!config.broker_url.empty() && !config.broker_keeps && follow == Follow::no)
     options.consumers.push_back(relay_consumer(config, folder, journal));
   return options;
 }
@@ -219,7 +226,8 @@ serve::ApiOptions api_options(const Config& config, Secure secure) {
   return {.naive_offset = config.naive_offset,
           .stale_after = std::chrono::seconds(config.stale_after_seconds),
           .privacy = privacy_of(config),
-          .secure_cookies = secure == Secure::yes};
+          .secure_cookies = secure == Secure::yes,
+          .writes_wait = config.broker_keeps};
 }
 
 // Says to commands, scripts and people where it serves; the URL.
@@ -349,6 +357,11 @@ Result<Entrance> open_entrance(const Config& config, Metrics& metrics) {
 }
 
 Result<DataFolder> open_folder(const PlatformOptions& options) {
+  const bool shares_line = options.config.broker_keeps;
+  if (shares_line && options.follow != Follow::no)
+    return fail(Code::invalid,
+                "broker.keeps is true: waybill up and waybill api share what the broker keeps, nobody follows");
+  if (shares_line) return open_line_folder(options.config.data, system_files());
   if (options.follow == Follow::no) return open_own_folder(options.config.data, system_files());
   const Origin origin = options.follow == Follow::from_copy ? Origin::copy : Origin::own_or_new;
   return open_followers_folder(options.config.data, origin, system_files());
@@ -358,6 +371,7 @@ Result<DataFolder> open_folder(const PlatformOptions& options) {
 Result<std::unique_ptr<Transfer>> open_transfer(const PlatformOptions& options, const DataFolder& folder,
                                                 journal::Journal& journal, Health& health, ingest::Acceptor& acceptor,
                                                 Metrics& metrics) {
+  if (options.config.broker_keeps) return open_line(options.config, folder, journal, acceptor, health, metrics);
   if (options.follow == Follow::no) return open_relay(options.config, folder, journal, metrics);
   acceptor.close("this process only follows another's journal; send it to that one");
   return open_replica(options.config, folder, journal, health, metrics);
@@ -388,12 +402,12 @@ Result<void> serve_until(std::stop_token stop, const Opened& opened) {
   Ending& ending = opened.ending;
   std::jthread subscribing = subscribe(opened.subscriber, ending);
   std::jthread keeping = keep(opened.keeper);
-  const bool follows = opened.options.follow != Follow::no;
+  const bool others_do = opened.options.follow != Follow::no || (config.broker_keeps && !config.broker_on_duty);
   std::jthread listening;
-  if (!follows) listening = std::jthread([&](std::stop_token asked) { opened.silence.run(asked); });
+  if (!others_do) listening = std::jthread([&](std::stop_token asked) { opened.silence.run(asked); });
   const auto outside = watch_outside(opened.options, opened.tokens, opened.tls);
   opened.transfer.start([&ending](const Error& error) { ending.fail(error); });
-  follows ? opened.webhooks.leave_to_another() : opened.webhooks.start();
+  others_do ? opened.webhooks.leave_to_another() : opened.webhooks.start();
   if (opened.lake) opened.lake->start([&ending](const Error& error) { ending.fail(error); });
   opened.beside.start(config);
   opened.erasures.start();

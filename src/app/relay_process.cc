@@ -14,6 +14,8 @@ constexpr std::chrono::milliseconds look_every{10};  // for what the journal's f
 }  // namespace
 
 Result<void> relay_journal(const Config& config, const RoleFlags& flags, const std::stop_token& stop) {
+  if (config.broker_keeps)
+    return fail(Code::invalid, "broker.keeps is true: what is in the topic is the journal, nobody hands it on");
   if (config.relay_enabled)
     return fail(Code::invalid,
                 "relay.enabled is true: waybill up hands the journal on itself; set it to false for both");

@@ -4,6 +4,8 @@
 #include "base/log.h"
 #include "base/process.h"
 #include "base/random.h"
+#include "ingest/line_copy.h"
+#include "ingest/line_door.h"
 #include "ingest/replica.h"
 
 namespace waybill::app {
@@ -136,6 +138,44 @@ Result<std::unique_ptr<Transfer>> open_replica(const Config& config, const DataF
       system_clock(), health, metrics);
   return std::make_unique<InThread>("replicate",
                                     [parts](const std::stop_token& stop) { return parts->replica->run(stop); });
+}
+
+Result<std::unique_ptr<Transfer>> open_line(const Config& config, const DataFolder& folder, journal::Journal& journal,
+                                            ingest::Acceptor& acceptor, Health& health, Metrics& metrics) {
+  struct Parts {
+    std::unique_ptr<broker::Broker> broker;
+    std::unique_ptr<ingest::LineDoor> door;
+    std::unique_ptr<ingest::LineCopy> copy;
+  };
+  const auto parts = std::make_shared<Parts>();
+  TRY_LET(parts->broker, open_broker_of(config));
+  if (!parts->broker->keeps())
+    return fail(Code::invalid,
+                "broker.keeps is true, but an MQTT server loses what it has acknowledged: it takes Kafka");
+  auto mark = ingest::read_line_mark(system_files(), folder.line());
+  if (!mark && mark.error().code != Code::not_found) return std::unexpected(mark.error());
+  TRY_LET(const uint64_t id, journal_id_of(folder));
+  const broker::Line line{.topic = config.broker_topic, .partition = journal.partition()};
+  parts->door = std::make_unique<ingest::LineDoor>(
+      *parts->broker, line, std::chrono::seconds(config.broker_wait_seconds_max), system_clock(), metrics);
+  parts->copy = std::make_unique<ingest::LineCopy>(
+      journal, *parts->broker, *parts->door,
+      ingest::LineCopyOptions{
+          .line = line,
+          .journal_id = id,
+          .mark = mark ? std::optional(*mark) : std::nullopt,
+          .note = [path = folder.line()](
+                      const ingest::LineMark& now) { return ingest::write_line_mark(system_files(), path, now); },
+          .erased = acceptor.erased()},
+      system_clock(), health, metrics);
+  acceptor.offer_to([parts](const journal::Records& records) { return parts->door->offer(records); });
+  return std::make_unique<InThread>("copy", [parts](const std::stop_token& stop) {
+    const std::jthread sending([parts](const std::stop_token& asked) {
+      name_this_thread("offer");
+      parts->door->run(asked);
+    });
+    return parts->copy->run(stop);
+  });
 }
 
 }  // namespace waybill::app

@@ -1,5 +1,5 @@
-// app/transfer.h — the way of the journal over a broker: handed on by the process that writes it or by one beside it, or written here
-// from what another hands on.
+// app/transfer.h — the way of the journal over a broker: handed on by the process that writes it or by one beside it, written here
+// from what another hands on, or kept there by all who share it.
 //
 // Order:   open(), start(), stop() when nothing is accepted any more; or run() in the caller's thread.
 // Failure: handing on never ends by itself: it is told in the log and in metrics, and tried again. Of following on_failure hears what
@@ -13,6 +13,7 @@
 #include "app/config.h"
 #include "app/data_folder.h"
 #include "base/health.h"
+#include "ingest/accept.h"
 #include "ingest/keep.h"
 #include "ingest/relay.h"
 
@@ -56,5 +57,8 @@ Result<std::unique_ptr<Transfer>> open_relay(const Config& config, const DataFol
 // This journal is another's, and its relay hands it on.
 Result<std::unique_ptr<Transfer>> open_replica(const Config& config, const DataFolder& folder,
                                                journal::Journal& journal, Health& health, Metrics& metrics);
+// The broker keeps the journal, and this one is a copy: what is accepted is offered there.
+Result<std::unique_ptr<Transfer>> open_line(const Config& config, const DataFolder& folder, journal::Journal& journal,
+                                            ingest::Acceptor& acceptor, Health& health, Metrics& metrics);
 
 }  // namespace waybill::app

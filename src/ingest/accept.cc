@@ -51,7 +51,7 @@ Result<journal::Appended> Acceptor::accept(std::span<const wire::Record> records
 
 // Who is erased while a batch is made is not in it either: whoever takes them out of the journal begins behind it then.
 Result<journal::Appended> Acceptor::accept(const Batch& batch) {
-  if (!erased_) return append(batch);
+  if (!erased_ || line_) return append(batch);
   return erased_->while_known([&]() -> Result<journal::Appended> {
     if (batch.generation_ == erased_->generation()) return append(batch);
     Batch again(erased_);
@@ -65,7 +65,7 @@ Result<journal::Appended> Acceptor::accept(const Batch& batch) {
 
 Result<journal::Appended> Acceptor::append(const Batch& batch) {
   if (!closed_because_.empty()) return fail(Code::unavailable, closed_because_);
-  TRY_LET(const journal::Appended appended, journal_.append(batch.records_));
+  TRY_LET(const journal::Appended appended, line_ ? line_(batch.records_) : journal_.append(batch.records_));
   locations_.add(batch.counts_[0]);
   commands_.add(batch.counts_[1]);
   quarantined_.add(batch.counts_[2]);

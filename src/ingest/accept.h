@@ -1,12 +1,13 @@
-// ingest/accept.h — the door: takes records into custody by appending them to the journal.
+// ingest/accept.h — the door: takes records into custody by appending them to the journal, or to a line that is the journal.
 //
-// Delivery: what accept() took is durable after the journal's next commit(); only then may anybody be told 2xx.
+// Delivery: what accept() took is durable after the journal's next commit(); only then may anybody be told 2xx. What a line took is.
 // Threads:  from any thread.
-// Failure:  as Journal::append(): overloaded took nothing.
+// Failure:  as Journal::append(): overloaded took nothing; or as the line's offer().
 // Erased:   of what names somebody who was erased only the remains go into the journal; its sender is answered as always.
 #pragma once
 
 #include <array>
+#include <functional>
 #include <span>
 
 #include "base/metrics.h"
@@ -51,6 +52,9 @@ class Acceptor {
   Result<journal::Appended> accept(std::span<const wire::Record> records);
   // From now on nothing is taken: unavailable, with this reason. Before anybody accepts.
   void close(std::string why) { closed_because_ = std::move(why); }
+  // From now on it goes there, and to the journal from there, without the names of those who were erased. Before anybody accepts.
+  using Offer = std::function<Result<journal::Appended>(const journal::Records& records)>;
+  void offer_to(Offer line) { line_ = std::move(line); }
   const wire::ErasedNames* erased() const { return erased_; }
   // An answer other than 2xx: counted at the door only.
   void count_rejected(uint64_t items) { rejected_.add(items); }
@@ -61,6 +65,7 @@ class Acceptor {
   journal::Journal& journal_;
   const wire::ErasedNames* const erased_;
   std::string closed_because_;
+  Offer line_;
   Counter& locations_;
   Counter& commands_;
   Counter& quarantined_;

@@ -4,6 +4,7 @@
 #include <charconv>
 #include <cinttypes>
 #include <cstdio>
+#include <iterator>
 
 #include "wire/record.h"
 
@@ -56,6 +57,40 @@ Result<store::Sum> sum_of_journal(const ReadRecords& read, uint64_t from, uint64
     from += count;
   }
   return sum;
+}
+
+Result<std::vector<BookRow>> book_rows(const ReadRecords& read, uint64_t journal_begin,
+                                       const std::vector<store::Ledger>& ledgers, uint64_t below) {
+  std::vector<BookRow> rows;
+  for (const store::Ledger& ledger : ledgers) {
+    if (ledger.from >= below) break;
+    BookRow row{.from = ledger.from, .to = ledger.to, .sum = ledger.total()};
+    if (ledger.to > below) {
+      if (ledger.from < journal_begin) break;
+      row.to = below;
+      TRY_LET(row.sum, sum_of_journal(read, ledger.from, below));
+    }
+    rows.push_back(row);
+  }
+  return rows;
+}
+
+Comparison compare(const std::vector<BookRow>& here, const std::vector<BookRow>& there) {
+  Comparison found;
+  store::Sum ours;
+  store::Sum theirs;
+  auto other = there.begin();
+  for (const BookRow& row : here) {
+    ours += row.sum;
+    for (; other != there.end() && other->to <= row.to; ++other) theirs += other->sum;
+    const bool both = other != there.begin() && std::prev(other)->to == row.to;
+    if (!both) continue;
+    if (ours != theirs)
+      found.differences.push_back({found.up_to, row.to, "here: " + describe(ours) + "; there: " + describe(theirs)});
+    found.up_to = row.to;
+    ours = theirs = {};
+  }
+  return found;
 }
 
 Result<Balance> balance(journal::JournalReader& journal, const store::Store& store, const Trimmed& trimmed,

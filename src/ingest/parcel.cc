@@ -11,6 +11,8 @@ namespace {
 
 constexpr std::string_view parcel_magic = "WBP1";
 constexpr std::string_view receipt_magic = "WBR1";
+constexpr std::string_view opening_magic = "WBL1";
+constexpr std::string_view offer_magic = "WBO1";
 constexpr size_t checksum_bytes = 4;
 
 void put_position(std::string& into, const Position& position) {
@@ -25,6 +27,20 @@ Position take_position(wire::Taker& taker) {
   if (epoch > std::numeric_limits<uint32_t>::max() || partition > std::numeric_limits<uint32_t>::max()) taker.refuse();
   return {
       .epoch = static_cast<uint32_t>(epoch), .partition = static_cast<uint32_t>(partition), .offset = taker.varint()};
+}
+
+void put_records(std::string& into, const journal::Records& records) {
+  wire::put_varint(into, records.size());
+  for (size_t i = 0; i < records.size(); ++i) wire::put_text(into, as_text(records[i]));
+}
+
+journal::Records take_records(wire::Taker& taker) {
+  journal::Records records;
+  for (uint64_t left = taker.varint(); taker.ok() && left > 0; --left) {
+    records.bytes += taker.text();
+    records.ends.push_back(records.bytes.size());
+  }
+  return records;
 }
 
 void seal(std::string& bytes) {
@@ -49,8 +65,7 @@ std::string encode(const Parcel& parcel) {
   std::string bytes(parcel_magic);
   wire::put_fixed64(bytes, parcel.journal);
   put_position(bytes, parcel.first);
-  wire::put_varint(bytes, parcel.records.size());
-  for (size_t i = 0; i < parcel.records.size(); ++i) wire::put_text(bytes, as_text(parcel.records[i]));
+  put_records(bytes, parcel.records);
   seal(bytes);
   return bytes;
 }
@@ -65,15 +80,29 @@ std::string encode(const Receipt& receipt) {
   return bytes;
 }
 
+std::string encode(const Opening& opening) {
+  std::string bytes(opening_magic);
+  wire::put_fixed64(bytes, opening.journal);
+  put_position(bytes, opening.next);
+  seal(bytes);
+  return bytes;
+}
+
+std::string encode(const Offer& offer) {
+  std::string bytes(offer_magic);
+  wire::put_fixed64(bytes, offer.door);
+  wire::put_varint(bytes, offer.number);
+  put_records(bytes, offer.records);
+  seal(bytes);
+  return bytes;
+}
+
 Result<Parcel> decode_parcel(Bytes bytes) {
   TRY_LET(const Bytes body, unseal(bytes, parcel_magic, "parcel"));
   wire::Taker taker(body);
   Parcel parcel{.journal = taker.fixed64()};
   parcel.first = take_position(taker);
-  for (uint64_t left = taker.varint(); taker.ok() && left > 0; --left) {
-    parcel.records.bytes += taker.text();
-    parcel.records.ends.push_back(parcel.records.bytes.size());
-  }
+  parcel.records = take_records(taker);
   if (!taker.done() || parcel.records.empty() ||
       parcel.first.offset > std::numeric_limits<uint64_t>::max() - parcel.records.size())
     return fail(Code::corrupt, "a parcel that makes no sense");
@@ -89,6 +118,24 @@ Result<Receipt> decode_receipt(Bytes bytes) {
   receipt.follower = taker.text();
   if (!taker.done() || !is_follower_name(receipt.follower)) return fail(Code::corrupt, "a receipt that makes no sense");
   return receipt;
+}
+
+Result<Opening> decode_opening(Bytes bytes) {
+  TRY_LET(const Bytes body, unseal(bytes, opening_magic, "opening"));
+  wire::Taker taker(body);
+  Opening opening{.journal = taker.fixed64()};
+  opening.next = take_position(taker);
+  if (!taker.done()) return fail(Code::corrupt, "an opening that makes no sense");
+  return opening;
+}
+
+Result<Offer> decode_offer(Bytes bytes) {
+  TRY_LET(const Bytes body, unseal(bytes, offer_magic, "offer"));
+  wire::Taker taker(body);
+  Offer offer{.door = taker.fixed64(), .number = taker.varint()};
+  offer.records = take_records(taker);
+  if (!taker.done() || offer.records.empty()) return fail(Code::corrupt, "an offer that makes no sense");
+  return offer;
 }
 
 bool is_follower_name(std::string_view name) {

@@ -1,4 +1,4 @@
-// Any bytes as a parcel or a receipt, as they are and with the checksum that they want: what decodes is encoded to what decodes alike.
+// Any bytes as what goes over a line, as they are and with the checksum that they want: what decodes is encoded to what decodes alike.
 #include <cstdlib>
 
 #include "base/hash.h"
@@ -18,6 +18,16 @@ void look_at(Bytes bytes) {
   if (const auto receipt = ingest::decode_receipt(bytes)) {
     const auto again = ingest::decode_receipt(as_bytes(ingest::encode(*receipt)));
     if (!again || *again != *receipt) std::abort();
+  }
+  if (const auto opening = ingest::decode_opening(bytes)) {
+    const auto again = ingest::decode_opening(as_bytes(ingest::encode(*opening)));
+    if (!again || *again != *opening) std::abort();
+  }
+  if (const auto offer = ingest::decode_offer(bytes)) {
+    const auto again = ingest::decode_offer(as_bytes(ingest::encode(*offer)));
+    if (!again || again->door != offer->door || again->number != offer->number ||
+        again->records.bytes != offer->records.bytes || again->records.ends != offer->records.ends)
+      std::abort();
   }
 }
 

@@ -52,6 +52,26 @@ TEST(Receipt, comes_out_as_it_went_in) {
   EXPECT_FALSE(decode_parcel(as_bytes(encode(receipt))));
 }
 
+TEST(Opening, comes_out_as_it_went_in) {
+  const Opening opening{.journal = 0x1122334455667788, .next = {.epoch = 2, .partition = 0, .offset = 300}};
+  const auto back = decode_opening(as_bytes(encode(opening)));
+  ASSERT_TRUE(back) << back.error().message;
+  EXPECT_EQ(*back, opening);
+  EXPECT_FALSE(decode_offer(as_bytes(encode(opening))));
+}
+
+TEST(Offer, comes_out_as_it_went_in) {
+  const Offer offer{.door = 7, .number = 300, .records = {.bytes = "onetwo", .ends = {3, 3, 6}}};
+  const auto back = decode_offer(as_bytes(encode(offer)));
+  ASSERT_TRUE(back) << back.error().message;
+  EXPECT_EQ(back->door, offer.door);
+  EXPECT_EQ(back->number, offer.number);
+  EXPECT_EQ(back->records.bytes, offer.records.bytes);
+  EXPECT_EQ(back->records.ends, offer.records.ends);
+  EXPECT_FALSE(decode_offer(as_bytes(encode(Offer{.door = 7}))));
+  EXPECT_EQ(encode(offer).substr(0, 18), std::string("WBO1\x07\0\0\0\0\0\0\0\xAC\x02\x03\x03on", 18));
+}
+
 TEST(Receipt, names_are_letters_digits_and_dashes) {
   EXPECT_TRUE(is_follower_name("reads-1_b"));
   for (const std::string& name : {std::string(), std::string("a b"), std::string("a/b"), std::string(65, 'a')})

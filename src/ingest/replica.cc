@@ -23,16 +23,6 @@ constexpr std::chrono::seconds quiet_max{5};  // then the broker is asked whethe
 // A journal that has failed, records that are nowhere, a line of somebody else: nothing of it gets better by itself.
 bool is_final(const Error& error) { return error.code == Code::corrupt || error.code == Code::conflict; }
 
-// Records from the index on.
-journal::Records behind(const journal::Records& all, size_t index) {
-  journal::Records rest;
-  for (size_t i = index; i < all.size(); ++i) {
-    rest.bytes += as_text(all[i]);
-    rest.ends.push_back(rest.bytes.size());
-  }
-  return rest;
-}
-
 }  // namespace
 
 Replica::Replica(journal::Journal& journal, broker::Broker& broker, ReplicaOptions options, Clock& clock,
@@ -184,7 +174,7 @@ Result<void> Replica::take(const Parcel& parcel) {
   const uint64_t known = end_ - parcel.first.offset;
   repeats_.add(known);
   if (known == 0) return append(parcel.records);
-  return append(behind(parcel.records, known));
+  return append(parcel.records.from(known));
 }
 
 Result<void> Replica::append(const journal::Records& records) {

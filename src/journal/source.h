@@ -28,6 +28,14 @@ struct Records {
     const size_t begin = index == 0 ? 0 : ends[index - 1];
     return waybill::as_bytes(bytes).subspan(begin, ends[index] - begin);
   }
+  // From the one with this index on.
+  Records from(size_t index) const {
+    Records rest;
+    const size_t begin = index == 0 ? 0 : ends[index - 1];
+    rest.bytes = bytes.substr(begin);
+    for (size_t i = index; i < ends.size(); ++i) rest.ends.push_back(ends[i] - begin);
+    return rest;
+  }
   void clear() {
     bytes.clear();
     ends.clear();

@@ -7,6 +7,8 @@ std::vector<Route> api_routes(const ApiParts& parts) {
   for (auto theme : {read_routes, live_routes, system_routes, access_routes, backup_routes, hook_routes, query_routes,
                      lake_routes, erasure_routes})
     for (Route& route : theme(parts)) routes.push_back(std::move(route));
+  for (Route& route : routes)
+    if (parts.options.writes_wait && route.method != Method::get) route.where = Where::pool;
   return routes;
 }
 

@@ -76,6 +76,7 @@ struct ApiOptions {
   Duration stale_after = std::chrono::seconds(120);  // an order whose last fix is older is stale
   PrivacyRule privacy = {};  // what customers see
   bool secure_cookies = false;  // over TLS
+  bool writes_wait = false;  // for a broker: whatever accepts does so in the pool
 };
 
 struct ApiParts {

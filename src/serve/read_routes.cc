@@ -2,8 +2,10 @@
 #include <array>
 #include <charconv>
 #include <cmath>
+#include <limits>
 
 #include "base/hash.h"
+#include "ingest/books.h"
 #include "serve/api.h"
 #include "serve/asked_for.h"
 #include "serve/parameters.h"
@@ -188,6 +190,34 @@ class Reads {
     } while (next != 0 && items < limit && bytes < quarantine_bytes_max);
     writer.end_array();
     write_cursor(writer, next == 0 ? std::string() : to_string(parts_.journal.position(next)));
+    views_.write_as_of(writer);
+    writer.end_object();
+    return {.status = 200, .body = writer.take()};
+  }
+
+  // How many records there are and the sum of their identities, for another process that has the same journal to compare.
+  Reply books(const Request& request) const {
+    uint64_t below = std::numeric_limits<uint64_t>::max();
+    if (const auto text = request.query_value("below")) {
+      const std::optional<Position> position = parse_position(*text);
+      if (!position || !is_known(*position)) return bad_parameter("below", "a position that this journal gave");
+      below = position->offset;
+    }
+    const auto ledgers = parts_.store.ledgers();
+    if (!ledgers) return reply_of(ledgers.error());
+    const auto rows =
+        ingest::book_rows([this](uint64_t offset, size_t bytes) { return parts_.journal.read(offset, bytes); },
+                          parts_.journal.begin(), *ledgers, below);
+    if (!rows) return reply_of(rows.error());
+    wire::JsonWriter writer;
+    writer.begin_object().key("books").begin_array();
+    for (const ingest::BookRow& row : *rows) {
+      writer.begin_object().key("from").text(to_string(parts_.journal.position(row.from)));
+      writer.key("to").text(to_string(parts_.journal.position(row.to)));
+      writer.key("records").integer(static_cast<int64_t>(row.sum.count)).key("identities").text(to_hex(row.sum.ids));
+      writer.end_object();
+    }
+    writer.end_array();
     views_.write_as_of(writer);
     writer.end_object();
     return {.status = 200, .body = writer.take()};
@@ -427,6 +457,7 @@ std::vector<Route> read_routes(const ApiParts& parts) {
   get("/v1/deliverers/{id}/track", Act::read, Where::pool, &Reads::deliverer_track);
   get("/v1/custody/{id}", Act::read, Where::pool, &Reads::custody);  // it asks the lake
   get("/v1/quarantine", Act::observe, Where::pool, &Reads::quarantine);
+  get("/v1/books", Act::observe, Where::pool, &Reads::books);
   return routes;
 }
 

@@ -4,7 +4,6 @@ import json
 import os
 import random
 import shutil
-import signal
 import subprocess
 import sys
 import threading
@@ -34,8 +33,7 @@ class Server:
         self.environment = services.environment_of(folder, name)
 
     def kill(self):
-        os.kill(self.state["pid"], signal.SIGKILL)
-        services.stop(self.folder, self.name)
+        services.kill(self.folder, self.name)
 
     def come_back(self, without_data=False):
         if without_data:
@@ -119,6 +117,9 @@ def wait_level(writes, reads):
 
 
 def assert_both_have_the_same(writes, reads):
+    reads.wait_until(lambda: f"store      {accepted(writes)[0]} records" in reads.verify().stdout, seconds_max=60)
+    compared = reads.verify("--with", writes.url)
+    assert compared.returncode == 0 and "records compared" in compared.stdout, compared.stdout + compared.stderr
     for one in (writes, reads):
         one.stop()  # with everything durable in the store, up to where the identities are summed up
         one.assert_books_balance()
