@@ -113,7 +113,7 @@ def found():
                             "polars": {"kept": 10_000_000, "seconds": 20, "memory_bytes": 3e9}, "books": "balances"},
                  "question": {"rows": 100, "cold_s": 0.5, "seconds": 0.1, "duckdb": {"seconds": 0.1}}},
         "brokers": {"alone": {"here_ms": [1, 2], "many": carried(1)},
-                    "kafka": {"here_ms": [1, 2], "there_ms": [3, 20], "many": carried(2), "sent_again": 0, "books": ["balances", "balances"]}},
+                    "kafka": {"here_ms": [1, 2], "there_ms": [3, 20], "many": carried(2), "books": ["balances", "balances"]}},
     }
 
 
