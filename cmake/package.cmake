@@ -19,7 +19,11 @@ install(FILES ${ARROW}/pyarrow-26.0.1.dist-info/licenses/LICENSE.txt DESTINATION
 install(FILES ${ARROW}/pyarrow-26.0.1.dist-info/licenses/NOTICE.txt DESTINATION /usr/share/doc/waybill RENAME arrow.NOTICE)
 install(FILES ${deploy}/debian/waybill.toml DESTINATION /etc/waybill)
 install(FILES ${deploy}/logrotate/waybill DESTINATION /etc/logrotate.d)
-install(FILES ${deploy}/systemd/waybill.service DESTINATION /lib/systemd/system)
+install(DIRECTORY ${deploy}/systemd/ DESTINATION /lib/systemd/system FILES_MATCHING PATTERN *.service)
+# A prefix's drop-in is for the units whose names go on behind it.
+foreach(units waybill waybill-)
+  install(FILES ${deploy}/systemd/10-waybill.conf DESTINATION /lib/systemd/system/${units}.service.d)
+endforeach()
 install(FILES ${deploy}/debian/waybill.sysusers DESTINATION /usr/lib/sysusers.d RENAME waybill.conf)
 install(FILES ${deploy}/debian/copyright docs/OPERATIONS.md docs/FORMATS.md DESTINATION /usr/share/doc/waybill)
 install(FILES ${deploy}/prometheus/waybill.rules.yml ${deploy}/prometheus/prometheus.yml ${deploy}/grafana/waybill.json

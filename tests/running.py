@@ -2,6 +2,7 @@
 import gzip
 import json
 import os
+import re
 import signal
 import subprocess
 import time
@@ -125,6 +126,9 @@ class Waybill:
             cursor = page.get("next_cursor")
             if not cursor:
                 return locations
+
+    def metric(self, name):
+        return float(re.search(rf"^{re.escape(name)} (\S+)", self.get("/metrics").text, re.M)[1])
 
     def last(self, order):
         return self.get(f"/v1/deliverer_location/last/{order}").json()["data"]

@@ -5,10 +5,9 @@
 #include <cstdio>
 #include <iostream>
 
+#include "app/keep_record.h"
 #include "app/subcommands.h"
 #include "app/wiring.h"
-#include "ingest/accept.h"
-#include "ingest/subscribe.h"
 #include "serve/credentials.h"
 #include "serve/http.h"
 #include "wire/json_out.h"
@@ -19,26 +18,6 @@ namespace waybill::app {
 namespace {
 
 const Principal console{.role = Role::admin, .subject = "console", .credential = {}};
-
-// The platform's parts while no process serves: what is said of credentials goes the same way as when one does.
-Result<void> keep_by_ourselves(const Config& config, const DataFolder& folder, const Grant& grant) {
-  const auto metrics = make_metrics();
-  Health health;
-  ingest::Progress progress;
-  TRY_LET(const auto journal, open_journal_of(config, folder, *metrics));
-  TRY_LET(const auto store, open_store_of(config, folder));
-  TRY(ingest::check_agreement(*journal, *store));
-  ingest::Acceptor acceptor(*journal, *metrics);
-  ingest::Subscriber subscriber(*journal, *store, progress, health, system_clock(), *metrics);
-  const wire::Record record = grant;
-  TRY(acceptor.accept({&record, 1}));
-  TRY(journal->commit());
-  for (;;) {
-    TRY_LET(const size_t put, subscriber.step());
-    if (put == 0) break;
-  }
-  return store->flush();
-}
 
 // By the process that serves the folder where there is one, else by this one.
 struct Ways {
@@ -87,7 +66,7 @@ Result<std::string> issue(const Config& config, const TokenFlags& flags) {
     serve::TokenWish wish{.role = *role, .subject = flags.subject, .expires_at = {}, .note = flags.note};
     if (flags.days > 0) wish.expires_at = now + std::chrono::days(flags.days);
     TRY_LET(const serve::Issued issued, serve::issue_token(*tokens, wish, console, now));
-    TRY(keep_by_ourselves(config, folder, issued.grant));
+    TRY(keep_record(config, folder, issued.grant));
     wire::JsonWriter json;
     json.begin_object().key("token").text(issued.secret).key("id").text(issued.grant.id).end_object();
     return json.take();
@@ -98,7 +77,7 @@ Result<std::string> issue(const Config& config, const TokenFlags& flags) {
 Result<std::string> revoke(const Config& config, Grant::Kind kind, const std::string& path, const std::string& id) {
   const auto ask = [&] { return asked(config, Ask::remove, path + id); };
   const auto ourselves = [&](const DataFolder& folder) -> Result<std::string> {
-    TRY(keep_by_ourselves(config, folder, serve::take_back(kind, id, console, system_clock().now())));
+    TRY(keep_record(config, folder, serve::take_back(kind, id, console, system_clock().now())));
     return std::string(R"({"status":"OK"})");
   };
   return either_way(config, {.ask = ask, .ourselves = ourselves});
@@ -211,7 +190,7 @@ Result<std::string> set_user(const Config& config, const UserFlags& flags) {
   };
   const auto ourselves = [&](const DataFolder& folder) -> Result<std::string> {
     TRY_LET(const Grant grant, serve::set_password(flags.name, *role, password, console, system_clock().now()));
-    TRY(keep_by_ourselves(config, folder, grant));
+    TRY(keep_record(config, folder, grant));
     return std::string(R"({"status":"OK"})");
   };
   return either_way(config, {.ask = ask, .ourselves = ourselves});

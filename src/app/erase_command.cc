@@ -5,13 +5,11 @@
 #include <cstdio>
 
 #include "app/certificate.h"
+#include "app/keep_record.h"
 #include "app/name_key.h"
 #include "app/stop_signal.h"
 #include "app/subcommands.h"
-#include "app/wiring.h"
 #include "base/pause.h"
-#include "ingest/accept.h"
-#include "ingest/subscribe.h"
 #include "wire/json_object.h"
 #include "wire/json_out.h"
 #include "wire/json_text.h"
@@ -64,26 +62,12 @@ Result<std::string> ask_for_it(const Config& config, const Flags& flags, const s
 Result<std::string> keep_by_ourselves(const Config& config, const DataFolder& folder, const Flags& flags) {
   TRY_LET(const auto names, erased_names_of(config));
   TRY(need_name_key(config, *names));
-  const auto metrics = make_metrics();
-  Health health;
-  ingest::Progress progress;
-  TRY_LET(const auto journal, open_journal_of(config, folder, *metrics));
-  TRY_LET(const auto store, open_store_of(config, folder));
-  TRY(ingest::check_agreement(*journal, *store));
-  ingest::Acceptor acceptor(*journal, *metrics);
-  ingest::Subscriber subscriber(*journal, *store, progress, health, system_clock(), *metrics);
-  const wire::Record record = Erasure{.kind = flags.kind(),
-                                      .name = names->hash_of(flags.kind(), flags.id()),
-                                      .at = system_clock().now(),
-                                      .by = "console"};
-  TRY_LET(const journal::Appended kept, acceptor.accept({&record, 1}));
-  TRY(journal->commit());
-  for (;;) {
-    TRY_LET(const size_t put, subscriber.step());
-    if (put == 0) break;
-  }
-  TRY(store->flush());
-  return "asked      erasure " + to_string(journal->position(kept.first)) +
+  TRY_LET(const Position position, keep_record(config, folder,
+                                               Erasure{.kind = flags.kind(),
+                                                       .name = names->hash_of(flags.kind(), flags.id()),
+                                                       .at = system_clock().now(),
+                                                       .by = "console"}));
+  return "asked      erasure " + to_string(position) +
          ": no process serves the folder, the next `waybill up` takes out what there is";
 }
 

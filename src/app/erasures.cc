@@ -226,7 +226,7 @@ Result<void> Erasures::erase_store(Certificate& certificate, const std::stop_tok
   TRY(begin(certificate, "store"));
   for (bool more = true; more;) {
     TRY(check_stop(stop));
-    TRY_LET(const store::Swept swept, parts_.store.erase());
+    TRY_LET(const store::Swept swept, parts_.store.erase(certificate.erasure));
     certificate.store_locations += swept.locations;
     certificate.store_others += swept.others;
     if (swept.locations + swept.others > 0) TRY(save(certificate));
@@ -259,12 +259,13 @@ Result<void> Erasures::erase_lake(Certificate& certificate, const std::stop_toke
 Result<void> Erasures::erase_journal(Certificate& certificate, const std::stop_token& stop) {
   TRY(begin(certificate, "journal"));
   certificate.journal_segments = 0;
+  const wire::ErasedNames name(parts_.names, std::span(&certificate.erasure, 1));
   for (const ingest::ClosedSegment& segment : ingest::closed_segments(parts_.journal, certificate.below)) {
     TRY(check_stop(stop));
     // A backup that copies segments finds them as they are until it is done.
     const auto held = parts_.keeper.hold_trim();
     if (segment.first < parts_.journal.begin()) continue;  // trimmed meanwhile
-    TRY_LET(const uint64_t replaced, ingest::erase_from(parts_.journal, segment, parts_.names));
+    TRY_LET(const uint64_t replaced, ingest::erase_from(parts_.journal, segment, name));
     ++certificate.journal_segments;
     certificate.journal_records += replaced;
     if (replaced > 0) TRY(save(certificate));

@@ -5,6 +5,7 @@
 #include "app/version.h"
 #include "base/log.h"
 #include "base/process.h"
+#include "base/supervisor.h"
 
 namespace waybill::app {
 namespace {
@@ -29,6 +30,7 @@ Result<void> write_lake(const Config& config, const RoleFlags& flags, const std:
   TRY(lake.open());
 
   // Beyond this point nothing is opened.
+  supervisor::tell_ready();
   log::info("writing the lake", {{"version", version()}, {"data", config.data}});
   const std::jthread telling = keep_telling_metrics(*metrics, flags);
   TRY(lake.run(stop));

@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "base/pause.h"
 #include "base/process.h"
+#include "base/supervisor.h"
 
 namespace waybill::app {
 namespace {
@@ -32,6 +33,7 @@ Result<void> relay_journal(const Config& config, const RoleFlags& flags, const s
   TRY(relaying.open());
 
   // Beyond this point nothing is opened.
+  supervisor::tell_ready();
   log::info("handing the journal on", {{"version", version()}, {"data", config.data}, {"topic", config.broker_topic}});
   const std::jthread telling = keep_telling_metrics(*metrics, flags);
   relaying.run(stop);

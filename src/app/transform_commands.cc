@@ -13,6 +13,7 @@
 #include "app/wiring.h"
 #include "base/log.h"
 #include "base/process.h"
+#include "base/supervisor.h"
 #include "transform/tables.h"
 
 namespace waybill::app {
@@ -108,6 +109,7 @@ Result<void> keep_making(const Config& config, const RoleFlags& flags, const std
   const auto tell = [&] { tell_metrics(*metrics, flags); };
 
   // Beyond this point nothing is opened.
+  supervisor::tell_ready();
   log::info("making the treated and final tables", {{"version", version()}, {"data", config.data}});
   tell();
   schedule.run(stop, tell);

@@ -4,6 +4,7 @@
 
 #include "base/simulated_files.h"
 #include "ingest/books.h"
+#include "journal/journal_probe.h"
 
 namespace waybill::ingest {
 namespace {
@@ -33,10 +34,9 @@ class EraseJournalTest : public testing::Test {
     journal = *std::move(opened);
   }
   void append(const wire::Record& record) {
-    journal::Records records;
-    wire::encode_record(record, records.bytes);
-    records.ends.push_back(records.bytes.size());
-    ASSERT_TRUE(journal->append(records));
+    std::string bytes;
+    wire::encode_record(record, bytes);
+    ASSERT_TRUE(journal->append(journal::records_of({bytes})));
     ASSERT_TRUE(journal->commit());
   }
   void fill(uint64_t count) {
@@ -59,10 +59,11 @@ class EraseJournalTest : public testing::Test {
       all.push_back(sum(segment.first, segment.end));
     return all;
   }
-  Result<uint64_t> erase() {
+  Result<uint64_t> erase() { return erase(names); }
+  Result<uint64_t> erase(const wire::ErasedNames& whom) {
     uint64_t replaced = 0;
     for (const ClosedSegment& segment : closed_segments(*journal, journal->durable_end())) {
-      TRY_LET(const uint64_t of_it, erase_from(*journal, segment, names));
+      TRY_LET(const uint64_t of_it, erase_from(*journal, segment, whom));
       replaced += of_it;
     }
     return replaced;
@@ -110,6 +111,25 @@ TEST_F(EraseJournalTest, one_erased_after_the_other_leaves_the_books_as_they_wer
     EXPECT_EQ(sums(), before) << name;
     EXPECT_FALSE(says(name));
   }
+}
+
+TEST_F(EraseJournalTest, of_two_who_are_erased_at_once_each_is_counted_by_itself) {
+  fill(100);
+  ASSERT_TRUE(journal->roll());
+  const auto before = sums();
+  std::vector<Erasure> erasures;
+  for (const std::string name : {"courier-1", "courier-0"}) {
+    erasures.push_back(
+        {.kind = Erasure::Kind::deliverer, .name = names.hash_of(Erasure::Kind::deliverer, name), .at = noon});
+    names.add(erasures.back());
+  }
+  for (const uint64_t records : {34u, 34u}) {
+    const wire::ErasedNames one(names, std::span(&erasures.back(), 1));
+    erasures.pop_back();
+    EXPECT_EQ(erase(one).value(), records);
+    EXPECT_EQ(sums(), before);
+  }
+  EXPECT_FALSE(says("courier-0") || says("courier-1"));
 }
 
 TEST_F(EraseJournalTest, whatever_operation_fails_the_books_of_each_segment_stay) {

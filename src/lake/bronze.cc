@@ -81,22 +81,22 @@ class JournalBronze final : public Bronze {
   Result<bool> erase_next() override {
     const std::lock_guard lock(writing_);
     if (lost_) TRY(take_over());
-    if (begun_erasures_.empty()) return false;
+    if (!erasing_) return false;
     if (unsure_) TRY(catalog_.refresh());
     unsure_ = true;  // until what is tried now is known to have happened
     const auto state = catalog_.now();
+    const Erasing erasing(*state, *options_.erased);
     for (size_t i = 0; i < bronze_table_count; ++i)
       for (const DataFile* file : state->of_table(table_name(BronzeTable(i)))) {
         if (!file->from || looked_at_.contains(file->key)) continue;
-        TRY_LET(const ErasedFile erased, erase_from(objects_, catalog_, claim_, *file, *options_.erased));
-        looked_at_.insert(erased.key.empty() ? file->key : erased.key);
-        erased_files_ += erased.key.empty() ? 0 : 1;
-        erased_rows_ += erased.rows;
+        TRY_LET(const std::string instead, erase_from(objects_, catalog_, claim_, *file, erasing));
+        looked_at_.insert(instead.empty() ? file->key : instead);
         unsure_ = false;
         return true;
       }
-    TRY(say_erased());
-    unsure_ = false;
+    TRY(catalog_.commit({.role = std::string(bronze_role), .claim = claim_, .what = "erased", .set = erasing.done()}));
+    looked_at_.clear();
+    erasing_ = unsure_ = false;
     return true;
   }
 
@@ -184,40 +184,22 @@ class JournalBronze final : public Bronze {
 
   // What the catalog says of erasures; those that are begun begin again.
   Result<void> know_erasures(const Snapshot& state) {
-    begun_erasures_.clear();
-    forget_looks();
+    passed_erasures_.clear();
+    looked_at_.clear();
+    erasing_ = false;
     if (!options_.erased) return {};
     for (const auto& [property, erasure] : erasures_of(state)) {
       TRY(make_known({.kind = erasure.kind, .name = erasure.name, .at = {}, .by = {}}));
-      if (!erasure.done) begun_erasures_.emplace(property, erasure);
+      if (!erasure.done) erasing_ = true;
     }
     return {};
   }
 
   // In the commit that passes the record. Files that were looked at for others are looked at again.
   void begin_erasing(const Position& position, const Erasure& erasure) {
-    begun_erasures_.emplace(erasure_property(to_string(position)),
-                            LakeErasure{.kind = erasure.kind, .name = erasure.name});
+    passed_erasures_.emplace(erasure_property(to_string(position)),
+                             to_text(LakeErasure{.kind = erasure.kind, .name = erasure.name}));
     looked_at_.clear();
-  }
-
-  Result<void> say_erased() {
-    Change change{.role = std::string(bronze_role), .claim = claim_, .what = "erased"};
-    for (auto [property, erasure] : begun_erasures_) {
-      erasure.done = true;
-      erasure.files = erased_files_;
-      erasure.rows = erased_rows_;
-      change.set.emplace(property, to_text(erasure));
-    }
-    TRY(catalog_.commit(std::move(change)));
-    begun_erasures_.clear();
-    forget_looks();
-    return {};
-  }
-
-  void forget_looks() {
-    looked_at_.clear();
-    erased_files_ = erased_rows_ = 0;
   }
 
   // Whether there may be more to take out.
@@ -279,13 +261,15 @@ class JournalBronze final : public Bronze {
                   .what = "bronze",
                   .watermarks = {{range_->from().partition,
                                   {.epoch = range_->from().epoch, .begin = begin_, .end = range_->to()}}},
-                  .ledgers = range_->ledgers()};
-    for (const auto& [property, erasure] : begun_erasures_) change.set.emplace(property, to_text(erasure));
+                  .ledgers = range_->ledgers(),
+                  .set = passed_erasures_};
     for (const BronzeRange::File& file : files) {
       TRY(put_unnamed(objects_, file.entry.key, as_bytes(file.content)));
       change.add.push_back(file.entry);
     }
     TRY(catalog_.commit(std::move(change)));
+    erasing_ = erasing_ || !passed_erasures_.empty();
+    passed_erasures_.clear();
     lost_ = false;
     reached(range_->to());
     for (const BronzeRange::File& file : files) {
@@ -313,11 +297,10 @@ class JournalBronze final : public Bronze {
   std::chrono::steady_clock::time_point tidy_at_;
   std::chrono::steady_clock::time_point expire_at_;
   std::chrono::steady_clock::time_point erase_at_;
-  std::map<std::string, LakeErasure> begun_erasures_;  // by their properties
+  std::map<std::string, std::string> passed_erasures_;  // properties of those whose record is in the range
+  bool erasing_ = false;  // the catalog has some that are begun
   bool unsure_ = false;  // an answer to what an erasure did may have been lost
   std::set<std::string> looked_at_;  // raw files that hold nothing of these
-  uint64_t erased_files_ = 0;  // since one of them was begun and none before it
-  uint64_t erased_rows_ = 0;
   std::optional<Time> newest_received_;
   wire::Record record_;
   std::atomic<uint64_t> end_{0};

@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "base/random.h"
 #include "base/simulated_files.h"
+#include "journal/journal_probe.h"
 #include "lake/books.h"
 #include "lake/bronze_rows.h"
 #include "lake/catalog_text.h"
@@ -49,10 +50,9 @@ class BronzeTest : public testing::Test {
   }
 
   void append(const wire::Record& record) {
-    journal::Records records;
-    wire::encode_record(record, records.bytes);
-    records.ends.push_back(records.bytes.size());
-    ASSERT_DONE(journal->append(records));
+    std::string bytes;
+    wire::encode_record(record, bytes);
+    ASSERT_DONE(journal->append(journal::records_of({bytes})));
     ASSERT_DONE(journal->commit());
   }
   void append_locations(uint64_t count) {
@@ -472,6 +472,32 @@ TEST_F(BronzeTest, a_process_that_never_saw_the_record_knows_the_name_by_the_cat
   ASSERT_DONE(take_all(*bronze));
   ASSERT_DONE(erase_all(*bronze));
   EXPECT_EQ(erasures_of(*lake()).begin()->second.rows, 2u);
+  expect_only_others(objects, files_of(BronzeTable::deliverer_location), "d3");
+  expect_books_balance();
+}
+
+TEST_F(BronzeTest, of_two_who_are_erased_in_one_go_each_is_counted_by_itself_whoever_is_killed) {
+  const Erased erased;
+  auto bronze = start(erased.options());
+  append_locations(49);
+  ASSERT_DONE(take_all(*bronze));
+  append_locations(21);
+  append(erased.record(Erasure::Kind::deliverer, "d3"));
+  append(erased.record(Erasure::Kind::order, "o5"));
+  ASSERT_DONE(take_all(*bronze));
+  const auto stands = [&](const std::string& position) { return *erasure_at(*lake(), erasure_property(position)); };
+  ASSERT_TRUE(*bronze->erase_next());
+  uint64_t left = 0;
+  for (const DataFile* file : files_of(BronzeTable::deliverer_location)) left += file->rows;
+  EXPECT_LT(left, 70u);
+  EXPECT_EQ(stands("1-0-70").rows + stands("1-0-71").rows, 70 - left) << "in the commit that took them out";
+  bronze = start(erased.options());  // the one before was killed
+  ASSERT_DONE(erase_all(*bronze));
+  EXPECT_TRUE(stands("1-0-70").done && stands("1-0-71").done);
+  EXPECT_EQ(stands("1-0-70").rows, 10u);
+  EXPECT_EQ(stands("1-0-70").files, 2u);
+  EXPECT_EQ(stands("1-0-71").rows, 5u) << "the sixth names both, and is the first one's";
+  EXPECT_EQ(stands("1-0-71").files, 2u);
   expect_only_others(objects, files_of(BronzeTable::deliverer_location), "d3");
   expect_books_balance();
 }

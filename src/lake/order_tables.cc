@@ -181,8 +181,11 @@ ByDate<Given> given_by_date(const Orders& orders, const std::set<std::string>& d
       const Time last =
           assignment.to ? *assignment.to - Duration(1) : assignment.from + std::chrono::days(open_dates_max - 1);
       const std::string end = date_text(last);
+      Assignment before_end =
+          assignment;  // a date on which it does not end is the same before and after it is given one
+      before_end.to.reset();
       for (auto date = dates.lower_bound(date_text(assignment.from)); date != dates.end() && *date <= end; ++date)
-        by_date[*date].push_back({.order = id, .assignment = assignment});
+        by_date[*date].push_back({.order = id, .assignment = *date < end ? before_end : assignment});
     }
   for (auto& [date, rows] : by_date)
     std::ranges::sort(rows, {}, [](const Given& row) {
@@ -244,7 +247,7 @@ class TableChange {
 
 // Of what both tables are made: the same text, and they are as they were.
 std::string made_of(const Snapshot& lake, const std::set<std::string>& dates) {
-  std::string all = "layout 1\n";
+  std::string all = "layout 2\n";
   for (const DataFile* file : lake.of_table(table_name(BronzeTable::order_command))) all += file->key + '\n';
   for (const std::string& date : dates) all += date + '\n';
   return std::to_string(crc32c(as_bytes(all)));

@@ -6,7 +6,7 @@
 //           without rows. So whoever reads the tables by date is told which dates changed.
 // Threads:  pure functions.
 // Failure:  as objects; corrupt: a file of commands that is not what the catalog says of it.
-// Limits:   an assignment without an end stands for open_dates_max dates from its begin on.
+// Limits:   an assignment without an end stands for open_dates_max dates from its begin on: docs/LAKE.md, An order that nobody closes.
 // Format:   docs/FORMATS.md, Models.
 #pragma once
 

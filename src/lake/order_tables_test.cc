@@ -70,14 +70,24 @@ class OrderTablesTest : public testing::Test {
 using Made = std::vector<std::string>;
 
 TEST_F(OrderTablesTest, an_assignment_stands_on_each_date_with_locations_that_it_covers) {
-  locations_on({"1970-01-11", "1970-01-13", "1970-02-01"});
+  locations_on({"1970-01-11", "1970-01-12", "1970-01-13", "1970-02-01"});
   say({given("a", "anna", 10), given("b", "bert", 5)});
-  // b: without an end, so for a week from the 6th on; a: from the 11th to the 17th.
-  EXPECT_EQ(make(), (Made{"treated.assignment 1970-01-11 2", "treated.assignment 1970-01-13 1",
-                          "treated.ordered 1970-01-06 1", "treated.ordered 1970-01-11 1"}));
+  // Without an end: b on open_dates_max dates from the 6th on, a from the 11th on.
+  EXPECT_EQ(make(),
+            (Made{"treated.assignment 1970-01-11 2", "treated.assignment 1970-01-12 2",
+                  "treated.assignment 1970-01-13 1", "treated.ordered 1970-01-06 1", "treated.ordered 1970-01-11 1"}));
   say({command("a", OrderCommand::Kind::close, 11)});
-  EXPECT_EQ(make(), (Made{"treated.assignment 1970-01-11 2", "treated.assignment 1970-01-13 0",
-                          "treated.ordered 1970-01-11 1"}));
+  EXPECT_EQ(make(), (Made{"treated.assignment 1970-01-11 2", "treated.assignment 1970-01-12 1",
+                          "treated.assignment 1970-01-13 0", "treated.ordered 1970-01-11 1"}));
+}
+
+TEST_F(OrderTablesTest, an_end_that_comes_late_counts_whole_and_makes_no_date_again_on_which_it_stood_already) {
+  locations_on({"1970-01-06", "1970-01-12", "1970-01-13", "1970-01-31"});
+  say({given("b", "bert", 5)});
+  EXPECT_EQ(make(), (Made{"treated.assignment 1970-01-06 1", "treated.assignment 1970-01-12 1",
+                          "treated.ordered 1970-01-06 1"}));
+  say({command("b", OrderCommand::Kind::close, 20)});
+  EXPECT_EQ(make(), (Made{"treated.assignment 1970-01-13 1", "treated.ordered 1970-01-06 1"}));
 }
 
 TEST_F(OrderTablesTest, only_dates_whose_rows_are_others_are_made_again) {

@@ -19,6 +19,7 @@ class Source {
   uint64_t size() const { return size_; }
   // `count` bytes from `offset` on, all within size(). Valid until the buffer changes.
   Result<Bytes> piece(uint64_t offset, size_t count, std::string& buffer) const;
+  Result<uint32_t> crc32c() const;  // of all of it
 
  private:
   Source(std::unique_ptr<File> file, std::string path, uint64_t size)

@@ -72,7 +72,7 @@ class FailingStore final : public store::Store {
   Result<void> flush() override { return of_->flush(); }
   store::Watermarks watermarks() const override { return of_->watermarks(); }
   Result<bool> purge(uint64_t below) override { return of_->purge(below); }
-  Result<store::Swept> erase() override { return of_->erase(); }
+  Result<store::Swept> erase(const Erasure& erasure) override { return of_->erase(erasure); }
   Result<std::vector<store::ErasureRow>> erasures() const override { return of_->erasures(); }
   Result<std::optional<store::OrderView>> order(const OrderId& id) const override { return of_->order(id); }
   Result<std::optional<store::DelivererView>> deliverer(const DelivererId& id) const override {

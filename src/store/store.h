@@ -67,10 +67,10 @@ class Store {
   // it again; the books balance whether it was done or not.
   virtual Result<bool> purge(uint64_t below) = 0;
 
-  // Takes what names somebody who was erased out of all rows, a bounded amount at a time, from the beginning when the last
-  // time had come to the end; the books move with the rows. Whether there is more: then call it again. The last step leaves no
-  // file with bytes of such a row. Its failures are those of flush().
-  virtual Result<Swept> erase() = 0;
+  // Takes what names the one who was erased out of all rows, a bounded amount at a time, from the beginning when the last time
+  // had come to the end or was of somebody else; the books move with the rows. Whether there is more: then call it again. The
+  // last step leaves no file with bytes of such a row. Its failures are those of flush().
+  virtual Result<Swept> erase(const Erasure& erasure) = 0;
   virtual Result<std::vector<ErasureRow>> erasures() const = 0;  // by position
 
   virtual Result<std::optional<OrderView>> order(const OrderId& id) const = 0;

@@ -8,10 +8,10 @@ Erasure erasure_of(const Ground& ground, Erasure::Kind kind, const std::string& 
 }
 
 // Until there is nothing more to do.
-Swept erase_all(Store& store) {
+Swept erase_all(Store& store, const Erasure& erasure) {
   Swept all;
   for (;;) {
-    const Swept swept = checked(store.erase());
+    const Swept swept = checked(store.erase(erasure));
     all.locations += swept.locations;
     all.others += swept.others;
     if (!swept.more) return all;
@@ -25,13 +25,14 @@ TEST_P(StoreContract, an_erased_deliverer_is_in_no_row_and_in_the_books_as_erase
   grant.id = "j1";
   grant.subject = "d1";
   grant.at = at(1);
+  const Erasure erasure = erasure_of(*ground, Erasure::Kind::deliverer, "d1");
   put({assign("A", 0, "d1"), assign("B", 0, "d2"), seen("A", "d1", 10, start), seen("B", "d2", 20), own, grant,
        seen("B", "d1", 40),
        Hook{.id = "h", .url = "https://a.example/", .events = {Event::Kind::location}, .at = at(1)}, seen({}, "d1", 50),
-       told(Kind::reassign, "B", 60, "d1"), erasure_of(*ground, Erasure::Kind::deliverer, "d1")});
+       told(Kind::reassign, "B", 60, "d1"), erasure});
   EXPECT_EQ(order_track("B"), (Seconds{20, 40}));
   const Ledger before = books();
-  const Swept swept = erase_all(*store);
+  const Swept swept = erase_all(*store, erasure);
   EXPECT_EQ(swept.locations, 4u);
   const Ledger after = books();
   EXPECT_EQ(after.total(), before.total());
@@ -53,10 +54,11 @@ TEST_P(StoreContract, an_erased_deliverer_is_in_no_row_and_in_the_books_as_erase
 }
 
 TEST_P(StoreContract, an_erased_order_takes_its_locations_and_leaves_its_deliverer) {
+  const Erasure erasure = erasure_of(*ground, Erasure::Kind::order, "A");
   put({assign("A", 0, "d1"), seen("A", "d1", 10, start), seen({}, "d1", 20), seen("A", {}, 30), seen("B", "d1", 5),
-       erasure_of(*ground, Erasure::Kind::order, "A")});
+       erasure});
   const Sum total = books().total();
-  erase_all(*store);
+  erase_all(*store, erasure);
   EXPECT_EQ(books().total(), total);
   EXPECT_EQ(books().of(Outcome::erased).count, 3u);
   EXPECT_FALSE(order("A"));
@@ -90,20 +92,38 @@ TEST_P(StoreContract, an_erasure_that_a_crash_broke_off_is_done_again_from_its_b
   std::vector<wire::Record> records;
   constexpr int count = 600;
   for (int i = 0; i < count; ++i) records.emplace_back(seen({}, i % 2 == 0 ? "d1" : "d2", i));
-  records.emplace_back(erasure_of(*ground, Erasure::Kind::deliverer, "d1"));
+  const Erasure erasure = erasure_of(*ground, Erasure::Kind::deliverer, "d1");
+  records.emplace_back(erasure);
   put(records);
   ASSERT_TRUE(store->flush());
   const Sum total = books().total();
-  EXPECT_TRUE(checked(store->erase()).more);
+  EXPECT_TRUE(checked(store->erase(erasure)).more);
   EXPECT_EQ(books().total(), total);
   crash();
   EXPECT_EQ(books().of(Outcome::erased).count, 0u);
-  erase_all(*store);
+  erase_all(*store, erasure);
   EXPECT_EQ(books().of(Outcome::erased).count, count / 2u);
   EXPECT_EQ(books().total(), total);
   crash();
   EXPECT_EQ(books().of(Outcome::erased).count, count / 2u);
   EXPECT_EQ(deliverer_track("d2").size(), count / 2u);
+}
+
+TEST_P(StoreContract, of_two_who_are_erased_at_once_each_is_counted_by_itself) {
+  const Erasure deliverer = erasure_of(*ground, Erasure::Kind::deliverer, "d1");
+  const Erasure order = erasure_of(*ground, Erasure::Kind::order, "B");
+  put({assign("A", 0, "d1"), assign("B", 0, "d2"), seen("A", "d1", 10, start), seen("B", "d2", 20), seen("B", "d1", 30),
+       seen("B", "d2", 40), deliverer, order});
+  const Sum total = books().total();
+  const Swept begun = checked(store->erase(order));
+  EXPECT_EQ(begun.locations, 3u) << "those of both names are the first one's";
+  EXPECT_TRUE(begun.more);
+  EXPECT_EQ(erase_all(*store, deliverer).locations, 1u) << "it begins with the first table, whatever was broken off";
+  EXPECT_TRUE(this->order("B"));
+  EXPECT_EQ(erase_all(*store, order).locations, 0u);
+  EXPECT_FALSE(this->order("B"));
+  EXPECT_EQ(books().of(Outcome::erased).count, 5u);
+  EXPECT_EQ(books().total(), total);
 }
 
 TEST_P(StoreContract, remains_of_the_journal_are_books_only_and_what_they_left_is_taken_in) {

@@ -24,8 +24,8 @@ void move_to_erased(Rebooked::mapped_type& books, Outcome from, const EventId& i
 
 }  // namespace
 
-Sweep::Sweep(Tables& tables, Intake& intake, const wire::ErasedNames& erased)
-    : tables_(tables), intake_(intake), erased_(erased), batch_(tables.batch()) {}
+Sweep::Sweep(Tables& tables, Intake& intake, const wire::ErasedNames& known, const Erasure& erasure)
+    : tables_(tables), intake_(intake), of_(erasure), erased_(known, std::span(&of_, 1)), batch_(tables.batch()) {}
 
 Result<Swept> Sweep::step() {
   batch_->clear();

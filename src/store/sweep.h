@@ -1,4 +1,4 @@
-// store/sweep.h — takes what names somebody who was erased out of all rows, table by table, some rows at a time.
+// store/sweep.h — takes what names one who was erased out of all rows, table by table, some rows at a time.
 //
 // Invariant: what stands for a row goes with it in one batch: its index rows that must have it, and its place in the books, which
 //            moves from stored or quarantined to erased. Where only a name is taken out, the identity's difference moves.
@@ -17,7 +17,9 @@ namespace waybill::store {
 
 class Sweep {
  public:
-  Sweep(Tables& tables, Intake& intake, const wire::ErasedNames& erased);
+  Sweep(Tables& tables, Intake& intake, const wire::ErasedNames& known, const Erasure& erasure);
+
+  bool is_of(const Erasure& erasure) const { return erasure == of_; }
 
   Result<Swept> step();  // without more: all tables were looked through, the next one begins again
 
@@ -42,7 +44,8 @@ class Sweep {
 
   Tables& tables_;
   Intake& intake_;
-  const wire::ErasedNames& erased_;
+  const Erasure of_;
+  const wire::ErasedNames erased_;  // that one only: others are taken out, and counted, when it is their turn
   std::unique_ptr<Batch> batch_;
   Rebooked rebooked_;  // of the step at hand
   Swept swept_;  // the same

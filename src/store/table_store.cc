@@ -69,9 +69,9 @@ class TableStore final : public Store {
     return remove_quiet();
   }
 
-  Result<Swept> erase() override {
+  Result<Swept> erase(const Erasure& erasure) override {
     if (!erased_) return fail(Code::invalid, "erase: the store was opened without the names of who was erased");
-    if (!sweep_) sweep_.emplace(*tables_, intake_, *erased_);
+    if (!sweep_ || !sweep_->is_of(erasure)) sweep_.emplace(*tables_, intake_, *erased_, erasure);
     Swept swept;
     {
       std::lock_guard lock(writing_);

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <charconv>
 
-#include "base/hash.h"
 #include "lake/order_tables.h"
 #include "lake/source.h"
 #include "transform/checks.h"
@@ -23,18 +22,6 @@ std::string list_of(const Dates& dates) {
   std::string list;
   for (const std::string& date : dates) list += (list.empty() ? "DATE '" : ", DATE '") + date + "'";
   return list;
-}
-
-Result<uint32_t> checksum_of(const std::string& path) {
-  constexpr size_t piece_bytes = 1 << 20;
-  TRY_LET(const lake::Source source, lake::Source::of_file(system_files(), path));
-  std::string buffer;
-  uint32_t sum = 0;
-  for (uint64_t at = 0; at < source.size(); at += piece_bytes) {
-    TRY_LET(const Bytes piece, source.piece(at, std::min<uint64_t>(piece_bytes, source.size() - at), buffer));
-    sum = crc32c(piece, sum);
-  }
-  return sum;
 }
 
 class Runner {
@@ -273,7 +260,8 @@ class Runner {
     if (!date.empty()) file.key += "/date=" + date;
     // The claim is this run's alone, so the name is too.
     file.key += "/part-" + std::to_string(claim_) + '-' + std::to_string(++files_put_) + ".parquet";
-    TRY_LET(file.crc32c, checksum_of(path));
+    TRY_LET(const lake::Source source, lake::Source::of_file(system_files(), path));
+    TRY_LET(file.crc32c, source.crc32c());
     TRY_LET(const FileInfo info, system_files().info(path));
     file.bytes = info.size;
     TRY(objects_.put_file(file.key, path, lake::IfThere::conflict));

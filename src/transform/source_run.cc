@@ -2,7 +2,6 @@
 
 #include <algorithm>
 
-#include "base/hash.h"
 #include "lake/source.h"
 #include "transform/sql_text.h"
 
@@ -42,17 +41,6 @@ struct NewInput {
   std::string wrong{};  // why it goes to quarantine as a whole
 };
 
-Result<uint32_t> checksum_of(const lake::Source& source) {
-  constexpr size_t piece_bytes = 1 << 20;
-  std::string buffer;
-  uint32_t sum = 0;
-  for (uint64_t at = 0; at < source.size(); at += piece_bytes) {
-    TRY_LET(const Bytes piece, source.piece(at, std::min<uint64_t>(piece_bytes, source.size() - at), buffer));
-    sum = crc32c(piece, sum);
-  }
-  return sum;
-}
-
 class Run {
  public:
   Run(const SourcePlace& place, const SourceTable& table, const SourceRunOptions& options)
@@ -87,7 +75,7 @@ class Run {
     for (const SourceInput& input : inputs) {
       TRY_LET(const lake::Source source, lake::Source::of_file(system_files(), input.path));
       NewInput found{.input = &input, .record = {.bytes = source.size()}};
-      TRY_LET(found.record.crc32c, checksum_of(source));
+      TRY_LET(found.record.crc32c, source.crc32c());
       TRY_LET(found.before, input_of(*catalog_.now(), table_, input.id));
       if (found.before && found.before->bytes == found.record.bytes && found.before->crc32c == found.record.crc32c)
         ++ran_.unchanged;
@@ -272,7 +260,7 @@ class Run {
           .rows = rows};
       TRY_LET(const lake::Source source, lake::Source::of_file(system_files(), path));
       file.bytes = source.size();
-      TRY_LET(file.crc32c, checksum_of(source));
+      TRY_LET(file.crc32c, source.crc32c());
       TRY(objects_.put_file(file.key, path, lake::IfThere::conflict));
       input.record.keys.push_back(file.key);
       change_.add.push_back(std::move(file));

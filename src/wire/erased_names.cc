@@ -6,6 +6,14 @@
 
 namespace waybill::wire {
 
+ErasedNames::ErasedNames(const ErasedNames& known, std::span<const Erasure> some) {
+  {
+    const std::shared_lock lock(known.mutex_);
+    key_ = known.key_;
+  }
+  for (const Erasure& erasure : some) add(erasure);
+}
+
 void ErasedNames::set_key(const Hash128& key) {
   const std::unique_lock lock(mutex_);
   CHECK(!key_, "the key of the erased names is set once");

@@ -10,6 +10,7 @@
 #include <optional>
 #include <set>
 #include <shared_mutex>
+#include <span>
 #include <string_view>
 #include <utility>
 
@@ -20,6 +21,9 @@ namespace waybill::wire {
 
 class ErasedNames {
  public:
+  ErasedNames() = default;
+  ErasedNames(const ErasedNames& known, std::span<const Erasure> some);  // these only, by the same key
+
   void set_key(const Hash128& key);  // once, before anything is asked
   bool has_key() const;
 

@@ -37,6 +37,17 @@ TEST_F(ErasedNamesTest, knows_a_name_by_its_hash_and_its_kind) {
   EXPECT_NE(other.hash_of(Erasure::Kind::deliverer, "7"), names.hash_of(Erasure::Kind::deliverer, "7"));
 }
 
+TEST_F(ErasedNamesTest, some_of_them_know_those_only) {
+  erase(Erasure::Kind::deliverer, "7");
+  const Erasure order{
+      .kind = Erasure::Kind::order, .name = names.hash_of(Erasure::Kind::order, "A"), .at = {}, .by = {}};
+  names.add(order);
+  const ErasedNames some(names, std::span(&order, 1));
+  EXPECT_TRUE(some.has(Erasure::Kind::order, "A"));
+  EXPECT_FALSE(some.has(Erasure::Kind::deliverer, "7"));
+  EXPECT_FALSE(ErasedNames(names, {}).any());
+}
+
 TEST_F(ErasedNamesTest, a_location_goes_whoever_of_its_two_was_erased) {
   erase(Erasure::Kind::deliverer, "7");
   erase(Erasure::Kind::order, "A");

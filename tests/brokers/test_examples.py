@@ -1,5 +1,6 @@
 """deploy/examples and deploy/haproxy as they are shipped, with this machine's ports in them: run, used, killed, verified."""
 import contextlib
+import csv
 import os
 import re
 import shutil
@@ -52,10 +53,10 @@ class Topology:
         for one in (self.first, *self.reads):
             one.start()
             one.listen = f"127.0.0.1:{one.port}"  # it comes back there
-        self.port, stats = services.free_port(), services.free_port()
+        self.port, self.stats = services.free_port(), services.free_port()
         text = (ROOT / "deploy/haproxy/haproxy.cfg").read_text()
         for was, now in (("bind :5000", f"bind 127.0.0.1:{self.port}"), ("127.0.0.1:5010", self.first.listen),
-                         ("127.0.0.1:5011", self.reads[0].listen), ("127.0.0.1:5012", self.reads[1].listen), ("127.0.0.1:5090", f"127.0.0.1:{stats}")):
+                         ("127.0.0.1:5011", self.reads[0].listen), ("127.0.0.1:5012", self.reads[1].listen), ("127.0.0.1:5090", f"127.0.0.1:{self.stats}")):
             assert was in text
             text = text.replace(was, now)
         (self.folder / "haproxy.cfg").write_text(text)
@@ -73,6 +74,10 @@ class Topology:
             return requests.get(self.url(path), timeout=30).status_code
         except requests.RequestException:
             return 0
+
+    def seen_by_haproxy(self, server):
+        listed = csv.DictReader(requests.get(f"http://127.0.0.1:{self.stats}/;csv", timeout=30).text.splitlines())
+        return next(row["status"] for row in listed if (row["# pxname"], row["svname"]) == ("reads", server))
 
     def url(self, path):
         return f"http://127.0.0.1:{self.port}{path}"
@@ -132,7 +137,7 @@ def test_what_is_posted_at_the_balancer_is_read_there_and_streams_go_on_where_a_
                     seen.update(int(number) for number in re.findall(rb'"event_id":"e(\d+)"', line))
                     if stop.is_set():
                         return
-            time.sleep(0.1)
+            time.sleep(0.1)  # as a page waits before it comes back
     watching = threading.Thread(target=watch, daemon=True)
     watching.start()
     topology.first.wait_until(lambda: 0 in seen)
@@ -142,7 +147,7 @@ def test_what_is_posted_at_the_balancer_is_read_there_and_streams_go_on_where_a_
             one = topology.reads[number // 20 - 1]
             one.kill()
             one.start(ready=False)
-        time.sleep(0.02)
+        time.sleep(0.02)  # the courier's pace
     topology.first.wait_until(lambda: seen >= set(range(60)), seconds_max=60)
     stop.set()
     for one in (topology.first, *topology.reads):
@@ -165,11 +170,11 @@ def test_followers_are_restarted_one_after_the_other_and_no_reader_sees_it(topol
     readers = [threading.Thread(target=read) for _ in range(4)]
     for reader in readers:
         reader.start()
-    for one in topology.reads:
+    for name, one in zip(("reads-1", "reads-2"), topology.reads):
         assert one.stop() == 0
-        time.sleep(1.5)
+        one.wait_until(lambda name=name: topology.seen_by_haproxy(name) == "DOWN")
         one.start()
-        time.sleep(2.5)  # HAProxy has seen it
+        one.wait_until(lambda name=name: topology.seen_by_haproxy(name) == "UP")
     stop.set()
     for reader in readers:
         reader.join()

@@ -203,7 +203,17 @@ def test_the_journal_keeps_what_was_not_handed_on(server, writes, tmp_path):
         send(writes, 5000, first=sent)
         sent += 5000
     writes.wait_until(lambda: f"store      {sent} records" in writes.verify().stdout, seconds_max=60)
-    time.sleep(3)  # several times when it would be trimmed
+    flushed = writes.metric("waybill_store_flush_seconds_count")
+
+    def more():
+        nonlocal sent
+        send(writes, 10, first=sent)
+        sent += 10
+
+    def has_flushed_again():
+        more()
+        return writes.metric("waybill_store_flush_seconds_count") >= flushed + 3
+    writes.wait_until(has_flushed_again)  # the journal is trimmed after each
     assert oldest() == 0
     assert "waybill_relay_working 0" in writes.get("/metrics").text
     assert writes.get("/readyz").status_code == 200, "it goes on to take in"
@@ -212,9 +222,7 @@ def test_the_journal_keeps_what_was_not_handed_on(server, writes, tmp_path):
         wait_level(writes, reads)
 
         def is_trimmed():
-            nonlocal sent
-            send(writes, 10, first=sent)
-            sent += 10
+            more()
             return oldest() > 0
         writes.wait_until(is_trimmed, seconds_max=60)
         wait_level(writes, reads)
@@ -303,19 +311,19 @@ def test_killed_again_and_again_under_load_both_have_the_same(server, writes, re
                     acknowledged[0] += 100
             except requests.RequestException:
                 unclear[0] += 100
-                time.sleep(0.1)
+                time.sleep(0.1)  # as a phone that waits before it sends the next
             first += 100
-            time.sleep(0.01)
+            time.sleep(0.01)  # their pace
     loading = threading.Thread(target=load)
     loading.start()
     rounds = int(os.environ.get("ROUNDS", "6"))
     try:
         for number in range(rounds):
-            time.sleep(chance.uniform(0.2, 1.5))
+            time.sleep(chance.uniform(0.2, 1.5))  # killed then
             what = ("writes", "reads", "server")[number % 3]
             if what == "server":
                 server.kill()
-                time.sleep(chance.uniform(0, 2))
+                time.sleep(chance.uniform(0, 2))  # so long it is away
                 # What a wire has is of no worth; Kafka's data is the custody itself.
                 server.come_back(without_data=not server.is_kafka and chance.random() < 0.5)
             else:
@@ -351,7 +359,7 @@ def test_whatever_the_network_does_the_follower_gets_level(server, writes, tmp_p
             if gate.shut:
                 gate.cut()
             more()
-            time.sleep(3)
+            time.sleep(3)  # so long it lasts
             gate.cut()
             gate.open()
             took = wait_level(writes, reads)

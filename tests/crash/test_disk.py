@@ -77,7 +77,7 @@ def test_a_failing_sync_of_the_journal_stops_the_process_and_loses_nothing(steer
         for phone in phones:
             phone.new_order()
         join = start_phones(phones, waybill.port)
-        time.sleep(chance.uniform(0.05, 0.3))
+        time.sleep(chance.uniform(0.05, 0.3))  # it fails then
         waybill.tell(fail_journal=1, fail_syncs=1)
         assert waybill.wait() != 0, "it went on after a failed sync"
         join()
@@ -89,6 +89,13 @@ def test_a_failing_sync_of_the_journal_stops_the_process_and_loses_nothing(steer
     waybill.assert_books_balance()
 
 
+def flush_failed_or_dead(waybill):
+    try:
+        return waybill.metric("waybill_store_flush_failures_total") > 0
+    except OSError:
+        return not waybill.alive()
+
+
 def test_a_failing_sync_of_the_store_loses_nothing(steered, chance):
     waybill = steered(arguments=SMALL).start()
     books = Books()
@@ -97,7 +104,7 @@ def test_a_failing_sync_of_the_store_loses_nothing(steered, chance):
         phone.new_order()
     join = start_phones(phones, waybill.port)
     waybill.tell(fail_journal=0, fail_syncs=3)
-    time.sleep(4)
+    waybill.wait_until(lambda: flush_failed_or_dead(waybill))
     died = not waybill.alive()
     waybill.tell(fail_syncs=0)
     join()
@@ -125,7 +132,8 @@ def test_a_disk_that_stalls_delays_the_answer_and_nothing_is_lost(steered, chanc
         assert waybill.get("/healthz").status_code == 200
         assert time.monotonic() - began < 5
     waybill.tell(stall_us=0)
-    time.sleep(1)
+    acknowledged = books.count()
+    waybill.wait_until(lambda: books.count() > acknowledged)
     join()
     books.assert_tracks(waybill)
     assert waybill.stop() == 0

@@ -15,7 +15,7 @@ def test_killed_at_random_moments_under_load(tmp_path, chance, cycles):
             waybill.start()
             orders = [phone.new_order() for phone in phones]
             join = start_phones(phones, waybill.port)
-            time.sleep(chance.uniform(0.02, 0.6))
+            time.sleep(chance.uniform(0.02, 0.6))  # killed then
             assert waybill.alive(), f"cycle {cycle}: it died by itself\n{waybill.log_text()[-3000:]}"
             waybill.kill()
             join()

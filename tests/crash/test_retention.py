@@ -1,5 +1,4 @@
 """kill -9 while the store lets go of what is old, and before and after its steps: the books balance each time."""
-import re
 import time
 
 SPAN = 65536
@@ -18,12 +17,8 @@ def send(waybill, cycle, count):
         assert answer.status_code == 200, answer.text
 
 
-def metric(waybill, name):
-    return int(float(re.search(rf"^{name} (\S+)", waybill.get("/metrics").text, re.M).group(1)))
-
-
 def purged(waybill):
-    return metric(waybill, "waybill_store_purged_offset")
+    return waybill.metric("waybill_store_purged_offset")
 
 
 def assert_balance(waybill, what):
@@ -53,7 +48,7 @@ def test_killed_while_it_lets_go(steered, chance, cycles):
         waybill.start()
         send(waybill, cycle, SPAN)
         until = time.monotonic() + WAIT_S_MAX
-        while purged(waybill) < cycle * SPAN or metric(waybill, "waybill_ingest_lag_records") > 0:
+        while purged(waybill) < cycle * SPAN or waybill.metric("waybill_ingest_lag_records") > 0:
             assert time.monotonic() < until, waybill.log_text()[-3000:]
             time.sleep(0.05)
         assert len(waybill.track(f"{cycle - 1}-0")) < SPAN // 500, "most of what was sent before is gone"

@@ -1,4 +1,5 @@
-"""The systemd unit, the log's rotation and what the service tells systemd."""
+"""The systemd units, the log's rotation and what the processes tell systemd."""
+import contextlib
 import grp
 import gzip
 import os
@@ -15,10 +16,12 @@ from pathlib import Path
 
 import pytest
 
-from running import NotStarted, Waybill
+from running import STOP_S_MAX, NotStarted, Waybill, binary
 
 ROOT = Path(__file__).resolve().parents[2]
-UNIT = ROOT / "deploy/systemd/waybill.service"
+SYSTEMD = ROOT / "deploy/systemd"
+UNITS = sorted(path.name for path in SYSTEMD.glob("*.service"))
+ROLES = sorted(set(UNITS) - {"waybill.service"})
 LOCATION = {"order_id": 1, "deliverer_id": 1, "latitude": 41, "longitude": -8, "timestamp": "2024-01-15T09:00:00Z"}
 
 
@@ -29,21 +32,58 @@ def until(true, what, seconds=60):
         time.sleep(0.01)
 
 
-def test_the_unit_is_as_closed_as_the_documents_say():
+@pytest.fixture(scope="module")
+def installed(tmp_path_factory):
+    """The units as cmake/package.cmake lays them down, but that neither the program nor the manual is there."""
+    folder = tmp_path_factory.mktemp("units")
+    for path, text in [(path, path.read_text()) for path in SYSTEMD.iterdir()]:
+        text = text.replace("man:waybill(1) ", "").replace("/usr/bin/waybill", "/bin/true")
+        places = [folder] if path.suffix == ".service" else [folder / "waybill.service.d", folder / "waybill-.service.d"]
+        for place in places:
+            place.mkdir(exist_ok=True)
+            (place / path.name).write_text(text)
+    return folder
+
+
+@pytest.mark.parametrize("unit", UNITS)
+def test_a_unit_is_as_closed_as_the_documents_say(installed, unit):
     assert shutil.which("systemd-analyze"), "tools/packages.txt, [test]: systemd"
-    said = subprocess.run(["systemd-analyze", "security", "--offline=true", "--no-pager", UNIT], capture_output=True, text=True)
-    score = re.search(r"Overall exposure level for waybill.service: ([\d.]+)", said.stdout)
+    said = subprocess.run(["systemd-analyze", "security", "--offline=true", "--no-pager", installed / unit], capture_output=True, text=True)
+    score = re.search(rf"Overall exposure level for {unit}: ([\d.]+)", said.stdout)
     assert score, said.stdout + said.stderr
     documents = (ROOT / "docs/OPERATIONS.md").read_text()
     stated = re.search(r"systemd-analyze security`: ([\d.]+)", documents)
     assert stated and float(score[1]) <= float(stated[1]), f"{score[1]}, stated {stated and stated[1]}"
 
 
-def test_systemd_understands_every_line_of_the_unit(tmp_path):
-    unit = tmp_path / "waybill.service"  # the program and the manual are not installed here
-    unit.write_text(re.sub(r"man:waybill\(1\) ", "", UNIT.read_text()).replace("/usr/bin/waybill", "/bin/true"))
-    said = subprocess.run(["systemd-analyze", "verify", unit], capture_output=True, text=True)
-    assert "waybill.service" not in said.stderr, said.stderr
+@pytest.mark.parametrize("unit", UNITS)
+def test_systemd_understands_every_line_of_a_unit(installed, unit):
+    said = subprocess.run(["systemd-analyze", "verify", installed / unit], capture_output=True, text=True)
+    assert "waybill" not in said.stderr, said.stderr
+
+
+def calls_in(group):
+    """The system calls of a group of systemd's."""
+    said = subprocess.run(["systemd-analyze", "syscall-filter", group], capture_output=True, text=True, check=True).stdout
+    names = [line.strip() for line in said.splitlines()[1:] if line.strip() and "#" not in line]
+    return set().union(*(calls_in(name) if name.startswith("@") else {name} for name in names))
+
+
+def test_the_units_let_a_thread_step_back_and_take_nothing_else_of_the_machine():
+    allowed = set()
+    for words in re.findall(r"^SystemCallFilter=(.*)$", (SYSTEMD / "10-waybill.conf").read_text(), re.M):
+        named = set().union(*(calls_in(word) if word.startswith("@") else {word} for word in words.removeprefix("~").split()))
+        allowed = allowed - named if words.startswith("~") else allowed | named
+    assert {"getpriority", "setpriority", "fdatasync", "epoll_wait", "renameat2"} <= allowed
+    assert allowed & calls_in("@resources") == {"setpriority"}
+    assert not allowed & (calls_in("@privileged") | calls_in("@mount") | calls_in("@debug"))
+
+
+def test_what_is_documented_of_the_roles_is_what_is_there():
+    documents = (ROOT / "docs/OPERATIONS.md").read_text().split("### Roles as services", 1)[1].split("\n## ", 1)[0]
+    listed = dict(re.findall(r"^\| `(waybill-[a-z]+)` \| `waybill ([a-z ]+)`", documents, re.M))
+    assert listed == {unit.removesuffix(".service"): re.search(r"^ExecStart=/usr/bin/waybill (.+) --config", (SYSTEMD / unit).read_text(), re.M)[1]
+                      for unit in ROLES}
 
 
 class Notices:
@@ -86,6 +126,47 @@ def test_systemd_is_told_ready_alive_reloading_and_stopping(told):
     waybill.process.send_signal(signal.SIGTERM)
     notices.wait_for("STOPPING=1")
     assert waybill.wait() == 0
+
+
+SETTINGS = """
+listen = "127.0.0.1:0"
+data = "{data}"
+[log]
+file = "{log}"
+[lake]
+write = false
+[transform]
+every_seconds = 0
+[relay]
+enabled = false
+[broker]
+url = "kafka://127.0.0.1:1"
+"""
+
+
+@pytest.mark.parametrize("unit", ROLES)
+def test_a_unit_of_a_role_runs_beside_the_platform_by_the_same_settings(tmp_path, unit):
+    """Its command and environment, with this test's settings, beside `waybill up` with these; `waybill subscribe` in its place."""
+    text = (SYSTEMD / unit).read_text()
+    settings, log = tmp_path / "waybill.toml", tmp_path / "waybill.log"
+    settings.write_text(SETTINGS.format(data=tmp_path / "data", log=log))
+    command = re.search(r"^ExecStart=/usr/bin/waybill (.+)$", text, re.M)[1].replace("/etc/waybill/waybill.toml", str(settings)).split()
+    environment = dict(line.split("=", 1) for line in re.findall(r"^Environment=(.*)$", text, re.M))
+    notices = Notices(tmp_path / "notify")
+    in_its_place = "Conflicts=waybill.service" in text
+    with contextlib.nullcontext() if in_its_place else Waybill(tmp_path / "data", arguments=["--config", settings]):
+        with open(tmp_path / "stderr", "wb") as stderr:
+            role = subprocess.Popen([binary(), *command], stderr=stderr, env={**os.environ, **environment, **notices.environment})
+        try:
+            notices.wait_for("READY=1")
+            role.send_signal(signal.SIGTERM)
+            assert role.wait(STOP_S_MAX) == 0
+        finally:
+            if role.poll() is None:
+                role.kill()
+                role.wait()
+    lines = (log if in_its_place else tmp_path / "stderr").read_text()
+    assert "info stopped" in lines, "a role's lines are systemd's, log.file is the platform's"
 
 
 def log_lines(folder):

@@ -116,6 +116,21 @@ def test_an_erased_order_takes_what_was_sent_for_it(quick):
     assert deep.returncode == 0 and "61 erased" in deep.stdout, deep.stdout
 
 
+def test_of_two_who_are_erased_at_once_each_certificate_counts_its_own(quick):
+    fill(quick)
+    quick.wait_until(lambda: "on the way" not in quick.verify().stdout, seconds_max=90)
+    for name in ({"deliverer_id": GONE}, {"order_id": "parcel-2"}):
+        assert quick.post("/v1/erasures", name).status_code == 202
+    quick.wait_until(lambda: is_done(quick), seconds_max=120)
+    deliverer, order = quick.get("/v1/erasures").json()["erasures"]
+    for certificate, locations_of_it, records in ((deliverer, 63, 65), (order, 60, 61)):
+        assert certificate["starts"] == 1, certificate
+        assert certificate["store"]["locations"] == locations_of_it, certificate
+        assert certificate["journal"]["records"] == records and certificate["lake"]["raw_rows"] == records, certificate
+    deep = quick.verify("--deep")
+    assert deep.returncode == 0 and "125 erased" in deep.stdout, deep.stdout
+
+
 def test_killed_again_and_again_it_is_done_in_the_end(quick):
     fill(quick, count=2000)
     quick.wait_until(lambda: treated_are_made(quick, GONE), seconds_max=90)

@@ -30,6 +30,11 @@ def kept(waybill):
     return sum(len(waybill.track(f"o-{number}")) for number in range(7))
 
 
+def accepted(waybill):
+    """Since it was started."""
+    return waybill.metric('waybill_ingest_accepted_total{kind="location"}')
+
+
 def assert_tracks_equal(waybill, sent):
     orders = defaultdict(list)
     for one in sent:
@@ -80,15 +85,15 @@ def test_it_goes_on_after_a_break(fresh, tmp_path):
     assert again.returncode == 0 and f"line={done + 1}" in again.stderr, again.stderr
     assert kept(fresh) == 20_000
     assert not progress.exists()
-    accepted = int(fresh.verify().stdout.split("records accepted")[0].split()[-1])
-    assert accepted < 2 * 20_000 - done + 5_000, "what was done is not sent again"
+    all_that_came = int(fresh.verify().stdout.split("records accepted")[0].split()[-1])
+    assert all_that_came < 2 * 20_000 - done + 5_000, "what was done is not sent again"
 
 
 def test_stopped_by_a_signal_it_keeps_its_place(fresh, tmp_path):
     file = write(tmp_path / "ride.ndjson", 1_000)
     process = subprocess.Popen([binary(), "replay", str(file), "--url", fresh.url, "--speed", "100"],
                                stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
-    time.sleep(1.5)
+    fresh.wait_until(lambda: accepted(fresh) > 100)  # the answer to the first of them has come long ago
     process.send_signal(signal.SIGINT)
     _, told = process.communicate(timeout=30)
     assert process.returncode == 1 and "stopped behind line" in told
@@ -115,9 +120,10 @@ def test_it_outlives_the_servers_death(fresh, tmp_path):
     process = subprocess.Popen([binary(), "replay", str(file), "--url", fresh.url, "--speed", "5000", "--batch", "10",
                                 "--connections", "3"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     for _ in range(3):
-        time.sleep(0.5)
+        before = accepted(fresh)
+        fresh.wait_until(lambda before=before: accepted(fresh) > before)
         fresh.kill()
-        time.sleep(0.2)
+        time.sleep(0.2)  # so long it is away
         fresh.listen = f"127.0.0.1:{port}"
         fresh.start()
     out, told = process.communicate(timeout=300)

@@ -81,10 +81,14 @@ def test_rate_and_time_are_kept(fresh):
     assert 400 < sent < 800
 
 
+def orders_of(waybill):
+    return waybill.get("/v1/orders").json()["orders"]
+
+
 def test_a_signal_ends_it_with_a_summary(fresh):
     process = subprocess.Popen([binary(), "simulate", "--url", fresh.url, "--rate", "100"], stdout=subprocess.PIPE,
                                stderr=subprocess.PIPE, text=True)
-    time.sleep(1.5)
+    fresh.wait_until(lambda: orders_of(fresh))
     process.send_signal(signal.SIGINT)
     out, told = process.communicate(timeout=20)
     assert process.returncode == 0 and "sent" in out and "seed" in told, told
@@ -107,7 +111,7 @@ def test_own_streets(fresh, tmp_path):
 def test_it_outlives_the_servers_death(fresh, tmp_path):
     process = subprocess.Popen([binary(), "simulate", "--url", fresh.url, "--rate", "300", "--orders", "80", "-n", "16", "--log",
                                 str(tmp_path / "log")], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    time.sleep(1)
+    fresh.wait_until(lambda: orders_of(fresh))
     fresh.kill()
     fresh.listen = f"127.0.0.1:{fresh.port}"
     fresh.start()
@@ -121,9 +125,6 @@ def test_it_outlives_the_servers_death(fresh, tmp_path):
 def test_demo_drives_couriers_in_the_same_process(tmp_path):
     from running import Waybill
     with Waybill(tmp_path / "data", arguments=["--demo"]) as waybill:
-        until = time.monotonic() + 30
-        while len(waybill.get("/v1/orders").json()["orders"]) < 20 and time.monotonic() < until:
-            time.sleep(0.2)
-        assert len(waybill.get("/v1/orders").json()["orders"]) >= 20
+        waybill.wait_until(lambda: len(orders_of(waybill)) >= 20)
         assert waybill.stop() == 0
         waybill.assert_books_balance()

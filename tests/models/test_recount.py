@@ -1,5 +1,6 @@
 """The treated and final tables say what somebody else counts from the raw files: PyArrow, and Python without SQL."""
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -155,3 +156,24 @@ def test_an_assignment_binds_what_names_no_order_also_where_it_comes_later(waybi
     assert len(waybill.track("o1")) == by_order["o1"]["locations"], "the track has the same locations"
     for order, its in by_order.items():
         assert len(waybill.track(order)) == its["locations"]
+
+
+def test_an_order_that_nobody_closes_counts_on_seven_dates_and_up_to_its_end_when_it_has_one(waybill):
+    post(waybill, [fix for day in range(9) for fix in ride("anna", day * 1440 + 600, 2)])
+    opened = {"order_id": "o1", "deliverer_id": "anna", "at": "2026-01-15T10:00:00Z"}
+    assert waybill.post("/v1/orders", opened).status_code in (200, 201)
+
+    def by_date():
+        assert waybill.stop() == 0
+        transform(waybill)
+        assert_equal_to_a_recount(waybill)
+        return asked(waybill, "SELECT fix_date, count(*) FROM final.fact_location WHERE order_id = 'o1' GROUP BY 1 ORDER BY 1")
+
+    assert by_date() == [[f"2026-01-{date}", 2] for date in range(15, 22)]
+    left_open = re.search(r'waybill query "(SELECT order_id, deliverer_id, make.*)"\n', (ROOT / "docs/LAKE.md").read_text())[1]
+    assert [row[:2] for row in asked(waybill, left_open)] == [["o1", "anna"]]
+    waybill.start()
+    assert len(waybill.track("o1")) == 18, "its track has no such limit"
+    assert waybill.post("/v1/orders/o1/close", {"at": "2026-01-23T10:01:00Z"}).status_code == 200
+    assert by_date() == [[f"2026-01-{date}", 2] for date in range(15, 23)] + [["2026-01-23", 1]]
+    assert asked(waybill, left_open) == []

@@ -82,7 +82,9 @@ def test_it_holds_what_a_service_needs_and_nothing_writable_or_foreign(package, 
     listed = [line.split(None, 5) for line in said("dpkg-deb", "-c", ROOT / package).splitlines()]
     files = {parts[5].lstrip(".") for parts in listed if not parts[5].endswith("/")}
     assert files == {
-        "/usr/bin/waybill", "/etc/waybill/waybill.toml", "/etc/logrotate.d/waybill", "/lib/systemd/system/waybill.service",
+        "/usr/bin/waybill", "/etc/waybill/waybill.toml", "/etc/logrotate.d/waybill",
+        *(f"/lib/systemd/system/{path.name}" for path in (ROOT / "deploy/systemd").glob("*.service")),
+        *(f"/lib/systemd/system/{units}.service.d/10-waybill.conf" for units in ("waybill", "waybill-")),
         "/usr/lib/sysusers.d/waybill.conf", "/usr/share/man/man1/waybill.1.gz", "/usr/share/doc/waybill/changelog.gz",
         "/usr/share/doc/waybill/copyright", "/usr/share/doc/waybill/OPERATIONS.md", "/usr/share/doc/waybill/FORMATS.md",
         "/usr/share/doc/waybill/examples/waybill.rules.yml", "/usr/share/doc/waybill/examples/prometheus.yml",
@@ -101,8 +103,12 @@ def test_its_scripts_are_shell_and_its_service_starts_as_a_user_of_its_own(laid_
         said("sh", "-n", control / script)
         assert os.access(control / script, os.X_OK)
         assert "set -e" in (control / script).read_text()
-    unit = (laid_out / "lib/systemd/system/waybill.service").read_text()
-    assert "User=waybill" in unit
+    units = laid_out / "lib/systemd/system"
+    for unit in units.glob("*.service"):
+        drop_in = "waybill.service.d" if unit.name == "waybill.service" else "waybill-.service.d"
+        assert "User=waybill\n" in (units / drop_in / "10-waybill.conf").read_text() and unit.name.startswith("waybill")
+        for script in ("postinst", "prerm", "postrm"):
+            assert unit.name in (control / script).read_text(), f"{script} knows {unit.name}"
     assert re.search(r"^u waybill ", (laid_out / "usr/lib/sysusers.d/waybill.conf").read_text(), re.M)
     said("systemd-sysusers", f"--root={laid_out}", laid_out / "usr/lib/sysusers.d/waybill.conf")
     assert re.search(r"^waybill:", (laid_out / "etc/passwd").read_text(), re.M)
