@@ -43,7 +43,7 @@ BANNED = {
     r"TODO|FIXME|XXX|HACK": "do it now, or write an issue",
     r"[Pp]laceholders?": "leave a clean port, or build it",
 }
-NAMES_OF_OTHERS = re.compile(r"on_\w+_impl|write_buffer_manager|WriteBufferManager")  # Beast's and RocksDB's
+NAMES_OF_OTHERS = re.compile(r"on_\w+_impl|write_buffer_manager|WriteBufferManager|locationManager\w+")  # Beast's, RocksDB's, OwnTracks'
 MACHINE_PATH = re.compile(r"(?<![\w.])/(work|root|home/\w+)/\w")
 SPEAKS_OF_BANNED_WORDS = re.compile(r"tools/tidy\.py|tests/tools/test_tidy\.py")
 HEADER_LINES_MAX, SOURCE_LINES_MAX = 150, 800  # functions: readability-function-size in .clang-tidy
