@@ -17,6 +17,7 @@
 #include "app/lake_view.h"
 #include "app/lake_writer.h"
 #include "app/name_key.h"
+#include "app/phones.h"
 #include "app/serving.h"
 #include "app/simulate.h"
 #include "app/sources.h"
@@ -136,9 +137,17 @@ uint64_t connections_max(const Config& config) {
   return affordable;
 }
 
+std::vector<uint16_t> phone_ports(const Config& config) {
+  std::vector<uint16_t> ports;
+  for (const std::string& port : names_of(config.phones_ports))
+    ports.push_back(static_cast<uint16_t>(std::stoul(port)));
+  return ports;
+}
+
 serve::ServerOptions server_options(const Config& config, serve::Tls* tls) {
   return {.host = config.host(),
           .port = config.port(),
+          .more_ports = phone_ports(config),
           .threads = static_cast<int>(config.http_threads),
           .pool_threads = static_cast<int>(1 + config.query_at_once_max),  // one is left for others
           .connections_max = connections_max(config),
@@ -450,8 +459,9 @@ Result<void> run_platform(const PlatformOptions& options, std::stop_token stop) 
   const auto gate = serve::make_gate(entrance.tokens.get(), *opened.store, *audit, clock, *metrics,
                                      gate_options(config, entrance.secure()));
   ingest::Acceptor acceptor(*journal, *metrics, erased.get());
+  TRY_LET(const auto phones, open_phones(config));
   ingest::Silence silence(*journal, *opened.store, acceptor, clock, *metrics,
-                          std::chrono::seconds(config.stale_after_seconds));
+                          std::chrono::seconds(config.stale_after_seconds), &phones->words);
   TRY_LET(const auto transfer, open_transfer(options, folder, *journal, health, acceptor, *metrics));
   Backups backups(backup_source(folder, *journal, opened, keeper), system_files(), clock, *metrics);
   Erasures erasures(erasure_parts(config, folder, *journal, *opened.store, keeper, view, *erased, *metrics));
@@ -475,6 +485,7 @@ Result<void> run_platform(const PlatformOptions& options, std::stop_token stop) 
                         .webhooks = webhooks.get(),
                         .erasures = &erasures};
   beside.offer(parts, config);
+  phones->offer(parts);
   TRY_LET(const auto server, serve::open_server(server_options(config, entrance.tls.get()), serve::api_routes(parts),
                                                 *gate, durability_of(*journal, ending), progress, *metrics, clock));
 
