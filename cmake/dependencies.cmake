@@ -60,6 +60,8 @@ target_link_libraries(kafka INTERFACE PkgConfig::rdkafka)
 pkg_check_modules(libmosquitto REQUIRED IMPORTED_TARGET libmosquitto)
 add_library(mqtt INTERFACE)
 target_link_libraries(mqtt INTERFACE PkgConfig::libmosquitto)
+# libqrencode 4.1 (LGPL-2.1, linked dynamically): the QR codes that a phone's app is set up with.
+pkg_check_modules(qrencode REQUIRED IMPORTED_TARGET libqrencode)
 # CLI11 2.1 (BSD-3): flags and help. toml++ 3.3 (MIT): the configuration file.
 find_package(CLI11 REQUIRED)
 find_path(TOMLPP_INCLUDE toml++/toml.h REQUIRED)

@@ -24,7 +24,7 @@ ROOMS = {
 THIRD_PARTY = {
     "boost/": ["serve", "app/bench"], "jwt.h": ["serve"], "sodium.h": ["serve", "notify", "base"], "rocksdb/": ["store/rocks"], "gtest/": [],  # gtest: tests only, anywhere
     "simdjson.h": ["wire", "app"], "rapidjson/": ["wire"], "zlib.h": ["wire", "app"], "zstd.h": ["wire"],
-    "openssl/": ["serve", "lake/s3"], "pugixml.hpp": ["wire", "lake/s3"], "csv.h": ["wire"], "curl/": ["app", "notify", "lake/s3"], "CLI/": ["app"], "toml++/": ["app", "transform"],
+    "openssl/": ["serve", "lake/s3"], "pugixml.hpp": ["wire", "lake/s3"], "csv.h": ["wire"], "curl/": ["app", "notify", "lake/s3"], "CLI/": ["app"], "qrencode.h": ["app"], "toml++/": ["app", "transform"],
     "spdlog/": ["base"], "fmt/": ["base"], "prometheus/": ["base"], "isa-l": ["base"], "xxhash.h": ["base"],
     "systemd/": ["base"], "parquet/": ["lake/parquet"], "arrow/": ["lake/parquet"], "duckdb.h": ["transform/duckdb"], "libpq-fe.h": ["transform/postgres"], "s2/": ["lake"],
     "librdkafka/": ["broker/kafka"], "mosquitto.h": ["broker/mqtt"], "mqtt_protocol.h": ["broker/mqtt"],

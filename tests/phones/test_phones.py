@@ -4,6 +4,7 @@ import json
 import os
 import socket
 from pathlib import Path
+from urllib.parse import unquote
 
 import pytest
 import requests
@@ -192,6 +193,32 @@ def test_an_encrypted_phone_is_opened_with_its_deliverers_passphrase(tmp_path):
         [kept] = quarantined(waybill, "owntracks")
         assert kept["field"] == "data" and SEALED in kept["raw"]
         assert "correct horse" not in waybill.log_text() + waybill.get("/v1/quarantine").text
+
+
+def test_a_phone_is_added_by_one_command(tmp_path):
+    data = tmp_path / "data"
+    assert run("token", "key", "--data", data).returncode == 0
+    without_server = run("phone", "add", "7", "--data", data)
+    assert without_server.returncode == 1 and "no waybill process serves" in without_server.stderr
+    with Waybill(data) as waybill:
+        added = run("phone", "add", "7", "--data", data, "--url", "https://waybill.example/", "--qr")
+        assert added.returncode == 0, added.stderr
+        token = added.stdout.splitlines()[1]
+        assert added.stdout.count("\x1b[30;107m") > 5 * 15
+        [overland] = [line for line in added.stdout.splitlines() if line.startswith("overland://setup?")]
+        assert f"url=https%3A%2F%2Fwaybill.example%2Foverland&device_id=7&token={token}" in overland
+        [link] = [line for line in added.stdout.splitlines() if line.startswith("owntracks:///config?inline=")]
+        config = json.loads(base64.b64decode(unquote(link.split("=", 1)[1])))
+        assert (config["_type"], config["mode"], config["url"], config["password"]) == ("configuration", 3, "https://waybill.example/pub", token)
+        fixes = ride(BEGIN, 1)
+        send(waybill, DIALECTS["owntracks"](fixes, "whoever"), headers={
+            "Authorization": "Basic " + base64.b64encode(f"{config['username']}:{config['password']}".encode()).decode()})
+        admin = json.loads(run("token", "issue", "--role", "admin", "--data", data).stdout)["token"]
+        waybill.session.headers["Authorization"] = f"Bearer {admin}"
+        assert_track(waybill, "7", fixes)
+        one = run("phone", "add", "8", "--data", data, "--app", "osmand")
+        assert one.returncode == 0 and waybill.url + "/osmand?token=" in one.stdout and "overland" not in one.stdout
+    assert run("phone", "add", "7", "--data", data, "--url", "waybill.example").returncode == 1
 
 
 def free_ports(count):
