@@ -162,6 +162,16 @@ constexpr std::string_view sealed =
     "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXirG99Pr1EWnfvgYi20fNVqwP6tI472fOl80/VsQLiPPXCvF8Efgah/mSYkjYZa8UdPjZ"
     "mZ355CTMc9Pr5G1N/OomYxqBhJKfvNWlW3GTLgk=";
 
+// The same under "another", "no JSON", and the first once more encrypted.
+constexpr std::string_view sealed_by_another =
+    "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXW8uoUcXU3XZExIZ4hMafOynDRdFu7FQea6bp9oGt0zi9xM/96Jeac4syjauATPi9r+J5"
+    "rH/tMQWBtpBQ3vm0cI50qd3q+emWFneZrKgNAPw=";
+constexpr std::string_view sealed_no_json = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXdRL9LZIKTy24oSqJbwRUcrlClewS0Ew=";
+constexpr std::string_view sealed_twice =
+    "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXUhdFJgg1G2kEABpj3XyLqawP6tI472fOl802V8QYherMAbdyH7Yfkq/JdEPWBoI+WZuU"
+    "5eOXoTP2RKC+mR469JFULG7q8dbwn/abIBPJajN0e3Jw6g/QGwPwIuEfu/7CrIlZDrx/cLfVEdo4ortLIY3cegoo3ubr6nrjPTX/"
+    "J3Ef8mdptcB24bUxEOIlhAubdmTTBdpKIgtnV2Xyyf3cQ8IiYZj5NEXn/pGosdOJOuKkJdItH70tGURPVg==";
+
 std::string encrypted(std::string_view data) { return R"({"_type":"encrypted","data":")" + std::string(data) + "\"}"; }
 
 TEST_F(Phone, an_encrypted_message_is_opened_with_the_passphrase_of_its_deliverer) {
@@ -172,16 +182,8 @@ TEST_F(Phone, an_encrypted_message_is_opened_with_the_passphrase_of_its_delivere
 }
 
 TEST_F(Phone, an_encrypted_message_that_cannot_be_opened_or_read_is_a_failure) {
-  // Of another passphrase, no JSON, and encrypted twice; then of nobody who has a passphrase.
-  const std::vector<std::string_view> texts = {
-      "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXW8uoUcXU3XZExIZ4hMafOynDRdFu7FQea6bp9oGt0zi9xM/96Jeac4syjauATPi9r+J5"
-      "rH/tMQWBtpBQ3vm0cI50qd3q+emWFneZrKgNAPw=",
-      "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXdRL9LZIKTy24oSqJbwRUcrlClewS0Ew=",
-      "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXUhdFJgg1G2kEABpj3XyLqawP6tI472fOl802V8QYherMAbdyH7Yfkq/JdEPWBoI+WZuU"
-      "5eOXoTP2RKC+mR469JFULG7q8dbwn/abIBPJajN0e3Jw6g/QGwPwIuEfu/7CrIlZDrx/cLfVEdo4ortLIY3cegoo3ubr6nrjPTX/"
-      "J3Ef8mdptcB24bUxEOIlhAubdmTTBdpKIgtnV2Xyyf3cQ8IiYZj5NEXn/pGosdOJOuKkJdItH70tGURPVg==",
-      "TestCipherText", ""};
-  for (const std::string_view text : texts) {
+  for (const std::string_view text :
+       {sealed_by_another, sealed_no_json, sealed_twice, std::string_view("TestCipherText"), std::string_view()}) {
     owntracks(encrypted(text));
     EXPECT_EQ(only_failure().field, "data") << text;
   }
