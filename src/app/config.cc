@@ -287,6 +287,23 @@ std::vector<Setting> sources_settings() {
   };
 }
 
+std::vector<Setting> phones_settings() {
+  Setting ports = text("phones.ports", "--phones-ports", &Config::phones_ports, "ports with commas between",
+                       "where it listens as well, for phones that are set to a Traccar server: 5055,5144");
+  ports.set = [](Config& config, const std::string& value) {
+    config.phones_ports = value;
+    return std::ranges::all_of(names_of(value), [](const std::string& one) {
+      uint16_t port = 0;
+      return set_number<uint16_t>(port, one, 1, UINT16_MAX);
+    });
+  };
+  return {
+      text("phones.passphrases_file", "--phones-passphrases-file", &Config::phones_passphrases_file, "a file",
+           "of phones that encrypt what they send with OwnTracks: a line `DELIVERER PASSPHRASE` each (0600)"),
+      std::move(ports),
+  };
+}
+
 Setting broker_url_setting() {
   Setting setting =
       text("broker.url", "--broker-url", &Config::broker_url,
@@ -463,8 +480,9 @@ std::vector<Setting> query_settings() {
 // Settings of one table stand together, so that `waybill config` prints each table once.
 std::vector<Setting> make_settings() {
   std::vector<Setting> all;
-  for (const auto group : {general_settings, http_settings, storage_settings, access_settings, notify_settings,
-                           sources_settings, broker_settings, lake_settings, transform_settings, query_settings})
+  for (const auto group :
+       {general_settings, http_settings, storage_settings, access_settings, notify_settings, sources_settings,
+        phones_settings, broker_settings, lake_settings, transform_settings, query_settings})
     for (Setting& setting : group()) all.push_back(std::move(setting));
   for (Setting& setting : all) {
     setting.variable = "WAYBILL_" + setting.name;

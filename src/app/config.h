@@ -74,6 +74,9 @@ struct Config {
 
   std::string sources_allow;
 
+  std::string phones_passphrases_file;
+  std::string phones_ports;
+
   std::string broker_url;
   std::string broker_topic = "waybill";
   std::string broker_name = "waybill";

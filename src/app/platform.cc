@@ -17,6 +17,7 @@
 #include "app/lake_view.h"
 #include "app/lake_writer.h"
 #include "app/name_key.h"
+#include "app/phones.h"
 #include "app/serving.h"
 #include "app/simulate.h"
 #include "app/sources.h"
@@ -143,9 +144,17 @@ int pool_threads(const Config& config) {
   return static_cast<int>(1 + config.query_at_once_max + offers);
 }
 
+std::vector<uint16_t> phone_ports(const Config& config) {
+  std::vector<uint16_t> ports;
+  for (const std::string& port : names_of(config.phones_ports))
+    ports.push_back(static_cast<uint16_t>(std::stoul(port)));
+  return ports;
+}
+
 serve::ServerOptions server_options(const Config& config, serve::Tls* tls) {
   return {.host = config.host(),
           .port = config.port(),
+          .more_ports = phone_ports(config),
           .threads = static_cast<int>(config.http_threads),
           .pool_threads = pool_threads(config),
           .connections_max = connections_max(config),
@@ -377,6 +386,13 @@ Result<std::unique_ptr<Transfer>> open_transfer(const PlatformOptions& options, 
   return open_replica(options.config, folder, journal, health, metrics);
 }
 
+// What can be asked of these over HTTP.
+void offer(serve::ApiParts& parts, Backups& backups, Phones& phones) {
+  parts.start_backup = [&backups](const std::string& to, uint64_t keep) { return backups.start(to, keep); };
+  parts.backup_state = [&backups] { return backups.state(); };
+  phones.offer(parts);
+}
+
 // All that was opened, to be used.
 struct Opened {
   const PlatformOptions& options;
@@ -464,8 +480,9 @@ Result<void> run_platform(const PlatformOptions& options, std::stop_token stop) 
   const auto gate = serve::make_gate(entrance.tokens.get(), *opened.store, *audit, clock, *metrics,
                                      gate_options(config, entrance.secure()));
   ingest::Acceptor acceptor(*journal, *metrics, erased.get());
+  TRY_LET(const auto phones, open_phones(config));
   ingest::Silence silence(*journal, *opened.store, acceptor, clock, *metrics,
-                          std::chrono::seconds(config.stale_after_seconds));
+                          std::chrono::seconds(config.stale_after_seconds), &phones->words);
   TRY_LET(const auto transfer, open_transfer(options, folder, *journal, health, acceptor, *metrics));
   Backups backups(backup_source(folder, *journal, opened, keeper), system_files(), clock, *metrics);
   Erasures erasures(erasure_parts(config, folder, *journal, *opened.store, keeper, view, *erased, *metrics));
@@ -484,11 +501,10 @@ Result<void> run_platform(const PlatformOptions& options, std::stop_token stop) 
                         .pages = pages(),
                         .tokens = entrance.tokens.get(),
                         .live = &live,
-                        .start_backup = [&](const std::string& to, uint64_t keep) { return backups.start(to, keep); },
-                        .backup_state = [&] { return backups.state(); },
                         .webhooks = webhooks.get(),
                         .erasures = &erasures};
   beside.offer(parts, config);
+  offer(parts, backups, *phones);
   TRY_LET(const auto server, serve::open_server(server_options(config, entrance.tls.get()), serve::api_routes(parts),
                                                 *gate, durability_of(*journal, ending), progress, *metrics, clock));
 
