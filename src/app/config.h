@@ -15,6 +15,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/result.h"
+#include "wire/topic_in.h"
 
 namespace waybill::app {
 
@@ -84,6 +85,14 @@ struct Config {
   MqttVersion broker_mqtt_version = MqttVersion::v5;
   bool relay_enabled = true;
   std::string relay_followers;
+
+  std::string mqtt_url;
+  std::string mqtt_name = "waybill";
+  std::vector<wire::TopicRule> mqtt_topics = wire::usual_topics();
+  std::string mqtt_user;
+  std::string mqtt_password_file;
+  std::string mqtt_ca_file;
+  MqttVersion mqtt_version = MqttVersion::v5;
 
   bool lake_enabled = true;
   bool lake_write = true;

@@ -4,6 +4,7 @@
 #include <condition_variable>
 #include <cstdio>
 #include <optional>
+#include <ranges>
 #include <thread>
 
 #include "app/access.h"
@@ -354,14 +355,35 @@ Result<DataFolder> open_folder(const PlatformOptions& options) {
   return open_followers_folder(options.config.data, origin, system_files());
 }
 
-// The journal's way to a broker, or from one.
-Result<std::unique_ptr<Transfer>> open_transfer(const PlatformOptions& options, const DataFolder& folder,
-                                                journal::Journal& journal, Health& health, ingest::Acceptor& acceptor,
-                                                Metrics& metrics) {
-  if (options.follow == Follow::no) return open_relay(options.config, folder, journal, metrics);
-  acceptor.close("this process only follows another's journal; send it to that one");
-  return open_replica(options.config, folder, journal, health, metrics);
-}
+// What goes over brokers: the journal to one, or from one; and what phones publish.
+class Transfers {
+ public:
+  Result<void> open(const PlatformOptions& options, const DataFolder& folder, journal::Journal& journal,
+                    const store::Store& store, Health& health, ingest::Acceptor& acceptor, Metrics& metrics) {
+    const Config& config = options.config;
+    if (options.follow != Follow::no) {
+      acceptor.close("this process only follows another's journal; send it to that one");
+      return take(open_replica(config, folder, journal, health, metrics));
+    }
+    TRY(take(open_relay(config, folder, journal, metrics)));
+    return take(open_listening(config, journal, store, acceptor, metrics));
+  }
+  void start(Ending& ending) {
+    for (const auto& one : all_) one->start([&ending](const Error& error) { ending.fail(error); });
+  }
+  void stop() {
+    for (const auto& one : all_ | std::views::reverse) one->stop();
+  }
+
+ private:
+  Result<void> take(Result<std::unique_ptr<Transfer>> opened) {
+    TRY_LET(auto one, std::move(opened));
+    all_.push_back(std::move(one));
+    return {};
+  }
+
+  std::vector<std::unique_ptr<Transfer>> all_;
+};
 
 // All that was opened, to be used.
 struct Opened {
@@ -372,7 +394,7 @@ struct Opened {
   ingest::Subscriber& subscriber;
   ingest::Keeper& keeper;
   ingest::Silence& silence;
-  Transfer& transfer;
+  Transfers& transfers;
   Backups& backups;
   Erasures& erasures;
   BesideTheLake& beside;
@@ -392,7 +414,7 @@ Result<void> serve_until(std::stop_token stop, const Opened& opened) {
   std::jthread listening;
   if (!follows) listening = std::jthread([&](std::stop_token asked) { opened.silence.run(asked); });
   const auto outside = watch_outside(opened.options, opened.tokens, opened.tls);
-  opened.transfer.start([&ending](const Error& error) { ending.fail(error); });
+  opened.transfers.start(ending);
   follows ? opened.webhooks.leave_to_another() : opened.webhooks.start();
   if (opened.lake) opened.lake->start([&ending](const Error& error) { ending.fail(error); });
   opened.beside.start(config);
@@ -415,7 +437,7 @@ Result<void> serve_until(std::stop_token stop, const Opened& opened) {
   say_stopped(config.data);
   opened.backups.stop();
   opened.beside.chores.stop();
-  opened.transfer.stop();
+  opened.transfers.stop();
   for (std::jthread* thread : {&listening, &subscribing, &keeping}) stop_and_join(*thread);
   if (opened.lake) opened.lake->stop(stop_wait_max);
   TRY(ending.result());
@@ -452,7 +474,8 @@ Result<void> run_platform(const PlatformOptions& options, std::stop_token stop) 
   ingest::Acceptor acceptor(*journal, *metrics, erased.get());
   ingest::Silence silence(*journal, *opened.store, acceptor, clock, *metrics,
                           std::chrono::seconds(config.stale_after_seconds));
-  TRY_LET(const auto transfer, open_transfer(options, folder, *journal, health, acceptor, *metrics));
+  Transfers transfers;
+  TRY(transfers.open(options, folder, *journal, *opened.store, health, acceptor, *metrics));
   Backups backups(backup_source(folder, *journal, opened, keeper), system_files(), clock, *metrics);
   Erasures erasures(erasure_parts(config, folder, *journal, *opened.store, keeper, view, *erased, *metrics));
   TRY_LET(const auto copies, open_copies_for_questions(config, folder));
@@ -486,7 +509,7 @@ Result<void> run_platform(const PlatformOptions& options, std::stop_token stop) 
                             .subscriber = subscriber,
                             .keeper = keeper,
                             .silence = silence,
-                            .transfer = *transfer,
+                            .transfers = transfers,
                             .backups = backups,
                             .erasures = erasures,
                             .beside = beside,
