@@ -33,7 +33,8 @@ find_package(prometheus-cpp REQUIRED)
 # OpenSSL 3.0 (Apache-2.0): TLS on the server's sockets, keys of tokens, SHA-256 of what S3 gets. libjwt 1.10 (MPL-2.0): JSON Web Tokens, made and checked.
 pkg_check_modules(libjwt REQUIRED IMPORTED_TARGET libjwt)
 find_package(OpenSSL 3.0 REQUIRED)
-# libsodium 1.0.18 (ISC): argon2id for passwords, random secrets, base64url, signatures of webhooks, hashes of erased names.
+# libsodium 1.0.18 (ISC): argon2id for passwords, random secrets, base64url, signatures of webhooks, hashes of erased names,
+# phones' encrypted messages.
 pkg_check_modules(sodium REQUIRED IMPORTED_TARGET libsodium)
 # zlib 1.2.13 (Zlib), zstd 1.5.4 (BSD-3): Content-Encoding, .gz files.
 find_package(ZLIB REQUIRED)
@@ -59,6 +60,8 @@ target_link_libraries(kafka INTERFACE PkgConfig::rdkafka)
 pkg_check_modules(libmosquitto REQUIRED IMPORTED_TARGET libmosquitto)
 add_library(mqtt INTERFACE)
 target_link_libraries(mqtt INTERFACE PkgConfig::libmosquitto)
+# libqrencode 4.1 (LGPL-2.1, linked dynamically): the QR codes that a phone's app is set up with.
+pkg_check_modules(qrencode REQUIRED IMPORTED_TARGET libqrencode)
 # CLI11 2.1 (BSD-3): flags and help. toml++ 3.3 (MIT): the configuration file.
 find_package(CLI11 REQUIRED)
 find_path(TOMLPP_INCLUDE toml++/toml.h REQUIRED)

@@ -238,6 +238,15 @@ Result<std::string> make_link(const Config& config, const LinkFlags& flags) {
 
 }  // namespace
 
+Result<std::string> deliverers_token(const Config& config, const std::string& deliverer, int days) {
+  const TokenFlags flags{
+      .role = std::string(to_string(Role::deliverer)), .subject = deliverer, .note = "phone", .id = {}, .days = days};
+  TRY_LET(const std::string answer, issue(config, flags));
+  for (auto& [name, value] : wire::text_members(answer))
+    if (name == "token") return std::move(value);
+  return fail(Code::unavailable, "the process that serves " + config.data + " made no token");
+}
+
 Run add_token(CLI::App& command) {
   command.require_subcommand(1);
   const auto chosen = std::make_shared<Run>();

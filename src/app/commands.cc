@@ -12,6 +12,7 @@
 #include "app/doctor.h"
 #include "app/erase_command.h"
 #include "app/lake_commands.h"
+#include "app/phone_command.h"
 #include "app/platform.h"
 #include "app/query_command.h"
 #include "app/relay_process.h"
@@ -210,6 +211,7 @@ constexpr Command commands[] = {
     {"token", "who may come in: make keys, issue, list and revoke tokens", add_token},
     {"user", "who may log in to the pages with a password", add_user},
     {"link", "a customer's link to one order", add_link},
+    {"phone", "a courier's phone: add makes its token, and a link and a QR code for each app", add_phone},
     {"webhook", "who is told what happens: add, list, log, replay, test, secret, remove", add_webhook},
     {"backup", "one more generation of a data folder in a backup folder, also while it is served", add_backup},
     {"restore", "a generation of a backup as a new data folder", add_restore},

@@ -287,6 +287,23 @@ std::vector<Setting> sources_settings() {
   };
 }
 
+std::vector<Setting> phones_settings() {
+  Setting ports = text("phones.ports", "--phones-ports", &Config::phones_ports, "ports with commas between",
+                       "where it listens as well, for phones that are set to a Traccar server: 5055,5144");
+  ports.set = [](Config& config, const std::string& value) {
+    config.phones_ports = value;
+    return std::ranges::all_of(names_of(value), [](const std::string& one) {
+      uint16_t port = 0;
+      return set_number<uint16_t>(port, one, 1, UINT16_MAX);
+    });
+  };
+  return {
+      text("phones.passphrases_file", "--phones-passphrases-file", &Config::phones_passphrases_file, "a file",
+           "of phones that encrypt what they send with OwnTracks: a line `DELIVERER PASSPHRASE` each (0600)"),
+      std::move(ports),
+  };
+}
+
 // SCHEME://HOST:PORT of one of these schemes; with commas between several where it is Kafka's.
 bool is_broker_url(const std::string& value, std::initializer_list<std::string_view> schemes) {
   const size_t end = value.find("://");
@@ -385,7 +402,7 @@ Setting mqtt_topics_setting() {
   return {.name = "mqtt.topics",
           .flag = "--mqtt-topics",
           .variable = {},
-          .expects = "FILTER=FORM, …; a filter of MQTT's, of the forms waybill and first_system",
+          .expects = "FILTER=FORM, …; a filter of MQTT's, of the forms owntracks, waybill and first_system",
           .help = "what is listened to, and in which form it comes; the first `+` names the deliverer",
           .set =
               [](Config& config, const std::string& value) {
@@ -499,7 +516,7 @@ std::vector<Setting> make_settings() {
   std::vector<Setting> all;
   for (const auto group :
        {general_settings, http_settings, storage_settings, access_settings, notify_settings, sources_settings,
-        broker_settings, mqtt_settings, lake_settings, transform_settings, query_settings})
+        phones_settings, broker_settings, mqtt_settings, lake_settings, transform_settings, query_settings})
     for (Setting& setting : group()) all.push_back(std::move(setting));
   for (Setting& setting : all) {
     setting.variable = "WAYBILL_" + setting.name;

@@ -74,6 +74,8 @@ struct Config {
   uint64_t notify_retry_seconds_max = 300;
 
   std::string sources_allow;
+  std::string phones_passphrases_file;
+  std::string phones_ports;
 
   std::string broker_url;
   std::string broker_topic = "waybill";
@@ -85,7 +87,6 @@ struct Config {
   MqttVersion broker_mqtt_version = MqttVersion::v5;
   bool relay_enabled = true;
   std::string relay_followers;
-
   std::string mqtt_url;
   std::string mqtt_name = "waybill";
   std::vector<wire::TopicRule> mqtt_topics = wire::usual_topics();
@@ -93,7 +94,6 @@ struct Config {
   std::string mqtt_password_file;
   std::string mqtt_ca_file;
   MqttVersion mqtt_version = MqttVersion::v5;
-
   bool lake_enabled = true;
   bool lake_write = true;
   std::string lake_location;

@@ -18,6 +18,7 @@
 #include "app/lake_view.h"
 #include "app/lake_writer.h"
 #include "app/name_key.h"
+#include "app/phones.h"
 #include "app/serving.h"
 #include "app/simulate.h"
 #include "app/sources.h"
@@ -137,9 +138,17 @@ uint64_t connections_max(const Config& config) {
   return affordable;
 }
 
+std::vector<uint16_t> phone_ports(const Config& config) {
+  std::vector<uint16_t> ports;
+  for (const std::string& port : names_of(config.phones_ports))
+    ports.push_back(static_cast<uint16_t>(std::stoul(port)));
+  return ports;
+}
+
 serve::ServerOptions server_options(const Config& config, serve::Tls* tls) {
   return {.host = config.host(),
           .port = config.port(),
+          .more_ports = phone_ports(config),
           .threads = static_cast<int>(config.http_threads),
           .pool_threads = static_cast<int>(1 + config.query_at_once_max),  // one is left for others
           .connections_max = connections_max(config),
@@ -359,14 +368,15 @@ Result<DataFolder> open_folder(const PlatformOptions& options) {
 class Transfers {
  public:
   Result<void> open(const PlatformOptions& options, const DataFolder& folder, journal::Journal& journal,
-                    const store::Store& store, Health& health, ingest::Acceptor& acceptor, Metrics& metrics) {
+                    const store::Store& store, Health& health, ingest::Acceptor& acceptor, Phones& phones,
+                    Metrics& metrics) {
     const Config& config = options.config;
     if (options.follow != Follow::no) {
       acceptor.close("this process only follows another's journal; send it to that one");
       return take(open_replica(config, folder, journal, health, metrics));
     }
     TRY(take(open_relay(config, folder, journal, metrics)));
-    return take(open_listening(config, journal, store, acceptor, metrics));
+    return take(open_listening(config, journal, store, acceptor, phones, metrics));
   }
   void start(Ending& ending) {
     for (const auto& one : all_) one->start([&ending](const Error& error) { ending.fail(error); });
@@ -472,10 +482,11 @@ Result<void> run_platform(const PlatformOptions& options, std::stop_token stop) 
   const auto gate = serve::make_gate(entrance.tokens.get(), *opened.store, *audit, clock, *metrics,
                                      gate_options(config, entrance.secure()));
   ingest::Acceptor acceptor(*journal, *metrics, erased.get());
+  TRY_LET(const auto phones, open_phones(config));
   ingest::Silence silence(*journal, *opened.store, acceptor, clock, *metrics,
-                          std::chrono::seconds(config.stale_after_seconds));
+                          std::chrono::seconds(config.stale_after_seconds), &phones->words);
   Transfers transfers;
-  TRY(transfers.open(options, folder, *journal, *opened.store, health, acceptor, *metrics));
+  TRY(transfers.open(options, folder, *journal, *opened.store, health, acceptor, *phones, *metrics));
   Backups backups(backup_source(folder, *journal, opened, keeper), system_files(), clock, *metrics);
   Erasures erasures(erasure_parts(config, folder, *journal, *opened.store, keeper, view, *erased, *metrics));
   TRY_LET(const auto copies, open_copies_for_questions(config, folder));
@@ -498,6 +509,7 @@ Result<void> run_platform(const PlatformOptions& options, std::stop_token stop) 
                         .webhooks = webhooks.get(),
                         .erasures = &erasures};
   beside.offer(parts, config);
+  phones->offer(parts);
   TRY_LET(const auto server, serve::open_server(server_options(config, entrance.tls.get()), serve::api_routes(parts),
                                                 *gate, durability_of(*journal, ending), progress, *metrics, clock));
 

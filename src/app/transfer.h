@@ -12,6 +12,7 @@
 
 #include "app/config.h"
 #include "app/data_folder.h"
+#include "app/phones.h"
 #include "base/health.h"
 #include "ingest/keep.h"
 #include "ingest/listen.h"
@@ -56,7 +57,7 @@ Result<std::unique_ptr<Transfer>> open_relay(const Config& config, const DataFol
                                              Metrics& metrics);
 // What phones publish to an MQTT server, into this journal; nothing where the settings name none.
 Result<std::unique_ptr<Transfer>> open_listening(const Config& config, journal::Journal& journal,
-                                                 const store::Store& store, ingest::Acceptor& acceptor,
+                                                 const store::Store& store, ingest::Acceptor& acceptor, Phones& phones,
                                                  Metrics& metrics);
 // This journal is another's, and its relay hands it on.
 Result<std::unique_ptr<Transfer>> open_replica(const Config& config, const DataFolder& folder,

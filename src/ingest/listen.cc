@@ -31,7 +31,7 @@ Listening::Listening(journal::Journal& journal, const store::Store& store, Accep
       acceptor_(acceptor),
       options_(std::move(options)),
       clock_(clock),
-      reader_(options_.topics, options_.naive_offset),
+      reader_(options_.topics, options_.naive_offset, options_.passphrases),
       batch_(acceptor.erased()),
       trouble_("not connected yet"),
       working_(metrics.gauge("waybill_mqtt_working", "1 while phones are heard over MQTT and taken in, else 0")) {
@@ -115,6 +115,9 @@ Listening::Outcome Listening::add(const broker::Heard& message, Time received_at
     else
       batch_.add(location);
   }
+  for (const wire::PhoneWord& word : published_.words)
+    if (options_.words && word.kind == wire::PhoneWord::Kind::status && !word.deliverer.empty())
+      options_.words->say(word.deliverer, word.reason, received_at);
   for (wire::ItemFailure& failure : published_.failures) quarantine(message, failure, received_at);
   if (!published_.failures.empty()) return Outcome::quarantined;
   return published_.locations.empty() ? Outcome::empty : Outcome::kept;

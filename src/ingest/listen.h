@@ -18,6 +18,7 @@
 #include "base/metrics.h"
 #include "broker/listener.h"
 #include "ingest/accept.h"
+#include "ingest/phone_words.h"
 #include "store/store.h"
 #include "wire/topic_in.h"
 
@@ -27,6 +28,8 @@ struct ListenOptions {
   std::vector<wire::TopicRule> topics;
   Duration naive_offset{};  // of timestamps without a zone
   std::function<Result<std::unique_ptr<broker::Listener>>()> open;  // to all filters of `topics`
+  const wire::Passphrases* passphrases = nullptr;  // of phones that encrypt; outlives who listens
+  PhoneWords* words = nullptr;  // who is told what phones say of themselves; outlives who listens
 };
 
 class Listening {
@@ -43,7 +46,7 @@ class Listening {
   }
 
  private:
-  // What became of a message: all of it a record, some of it in quarantine, nothing in it.
+  // What became of a message: all of it a record, some of it in quarantine, no location in it.
   enum class Outcome : uint8_t { kept, quarantined, empty };
   static constexpr size_t outcomes = 3;
   static constexpr size_t form_not_known = wire::topic_forms;  // of a topic that no filter covers

@@ -20,29 +20,39 @@ std::string reason_of(const store::OrderView& view) {
   return {};
 }
 
-wire::Record said_of(const store::Unheard& unheard, Time now) {
+}  // namespace
+
+OrderCommand silent_order(const Order& order, Time heard_at, const std::string& reason, Time now) {
   OrderCommand command;
   command.kind = OrderCommand::Kind::silent;
-  command.order = unheard.order.order.id;
-  command.deliverer = unheard.order.order.deliverer;
-  command.at = unheard.heard_at;
+  command.order = order.id;
+  command.deliverer = order.deliverer;
+  command.at = heard_at;
   command.received_at = now;
-  command.reason = reason_of(unheard.order);
+  command.reason = reason;
   // Said again before it is visible, or after a crash, it is the same.
-  command.client_id = "silent since " + std::to_string(to_us(unheard.heard_at));
+  command.client_id = "silent since " + std::to_string(to_us(heard_at));
   return command;
 }
 
-}  // namespace
-
 Silence::Silence(journal::Journal& journal, const store::Store& store, Acceptor& acceptor, Clock& clock,
-                 Metrics& metrics, Duration after)
+                 Metrics& metrics, Duration after, const PhoneWords* words)
     : journal_(journal),
       store_(store),
       acceptor_(acceptor),
       clock_(clock),
       after_(after),
+      words_(words),
       said_(metrics.counter("waybill_ingest_silent_total", "times that an order under way fell silent")) {}
+
+// What the phone said after its last location goes before what it said with it.
+wire::Record Silence::said_of(const store::Unheard& unheard) const {
+  const Order& order = unheard.order.order;
+  std::string reason;
+  if (words_ && order.deliverer) reason = words_->since(order.deliverer->text, unheard.heard_at);
+  if (reason.empty()) reason = reason_of(unheard.order);
+  return silent_order(order, unheard.heard_at, reason, clock_.now());
+}
 
 Result<size_t> Silence::step(Time moment) {
   const Time before = moment - after_;
@@ -51,7 +61,7 @@ Result<size_t> Silence::step(Time moment) {
   if (!page.orders.empty()) {
     std::vector<wire::Record> records;
     records.reserve(page.orders.size());
-    for (const store::Unheard& unheard : page.orders) records.push_back(said_of(unheard, clock_.now()));
+    for (const store::Unheard& unheard : page.orders) records.push_back(said_of(unheard));
     TRY(acceptor_.accept(records));
     TRY(journal_.commit());
     said_.add(records.size());

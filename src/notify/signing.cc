@@ -4,6 +4,7 @@
 
 #include <array>
 
+#include "base/base64.h"
 #include "base/check.h"
 #include "base/files.h"
 #include "base/secret_file.h"
@@ -12,14 +13,6 @@ namespace waybill::notify {
 namespace {
 
 constexpr size_t key_bytes = 32;
-
-std::string base64(std::string_view bytes) {
-  std::string text(sodium_base64_ENCODED_LEN(bytes.size(), sodium_base64_VARIANT_ORIGINAL), '\0');
-  sodium_bin2base64(text.data(), text.size(), reinterpret_cast<const unsigned char*>(bytes.data()), bytes.size(),
-                    sodium_base64_VARIANT_ORIGINAL);
-  text.pop_back();  // its zero byte
-  return text;
-}
 
 std::string hmac(std::string_view key, std::string_view message) {
   std::array<unsigned char, crypto_auth_hmacsha256_BYTES> sum{};

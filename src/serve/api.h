@@ -13,6 +13,7 @@
 #include "base/metrics.h"
 #include "domain/privacy.h"
 #include "ingest/accept.h"
+#include "ingest/phone_words.h"
 #include "ingest/progress.h"
 #include "journal/journal.h"
 #include "serve/audit.h"
@@ -21,6 +22,7 @@
 #include "serve/http.h"
 #include "serve/tokens.h"
 #include "store/store.h"
+#include "wire/phones/phone_in.h"
 
 namespace waybill::serve {
 
@@ -90,6 +92,8 @@ struct ApiParts {
   std::function<std::vector<std::string>()> not_ready_because;  // empty: ready
   std::vector<Page> pages = {};
   const Tokens* tokens = nullptr;  // none: nobody is told apart
+  const wire::Passphrases* passphrases = nullptr;  // of phones that encrypt; none: their messages are quarantined
+  ingest::PhoneWords* phone_words = nullptr;  // what phones say of themselves; none: nobody listens
   Live* live = nullptr;  // none: nothing can be watched
   // Begins a backup into a folder with so many generations kept (conflict while one runs), and how the last one stands, as
   // JSON. Where they are missing, so are the routes.
@@ -125,6 +129,7 @@ std::vector<Route> api_routes(const ApiParts& parts);
 
 // The themes that api_routes joins.
 std::vector<Route> write_routes(const ApiParts& parts);
+std::vector<Route> phone_routes(const ApiParts& parts);
 std::vector<Route> read_routes(const ApiParts& parts);
 std::vector<Route> system_routes(const ApiParts& parts);
 std::vector<Route> access_routes(const ApiParts& parts);

@@ -158,7 +158,7 @@ bool Conversation::for_pool(const Route& route) const {
 bool Conversation::admitted() {
   if (admitted_) return true;
   Request& request = parser_.request();
-  const Router::Found found = router_.find(request.method, request.path, request.params);
+  const Router::Found found = router_.find(request.method, request.path, request.query, request.params);
   if (!found.route) return true;  // dispatch() says so
   request.address = surroundings_.address();
   if (auto refused = surroundings_.door().admit(*found.route, request)) {
@@ -171,7 +171,7 @@ bool Conversation::admitted() {
 
 bool Conversation::dispatch() {
   Request& request = parser_.request();
-  Router::Found found = router_.find(request.method, request.path, request.params);
+  Router::Found found = router_.find(request.method, request.path, request.query, request.params);
   if (!found.route && request.method == Method::options && !found.allow.empty()) {
     finish(nullptr, surroundings_.door().preflight(request, found.allow));
     return true;

@@ -68,9 +68,10 @@ Credential credential_of(const Request& request) {
   return {};
 }
 
-// Of another page's request a browser does not let the page read the answer; of a WebSocket it does.
-bool harmless(const Request& request) {
-  return (request.method == Method::get || request.method == Method::head) && !asks_for_websocket(request);
+// Of another page's request a browser does not let the page read the answer; of a WebSocket it does. Phones write by GET, too.
+bool harmless(const Route& route, const Request& request) {
+  return (request.method == Method::get || request.method == Method::head) && route.act != Act::write &&
+         !asks_for_websocket(request);
 }
 
 // A browser says where a request came from; a cookie alone proves nothing, since it goes with requests of other pages too.
@@ -115,7 +116,8 @@ class Gate final : public Door {
       return unknown(route, request, known.error().message);
     }
     request.who = std::move(*known);
-    if (credential.from_cookie && !harmless(request) && !from_our_own_page(request) && !named_for_websocket(request))
+    if (credential.from_cookie && !harmless(route, request) && !from_our_own_page(request) &&
+        !named_for_websocket(request))
       return forbidden(route, request, "a session's cookie is taken from pages of this server only", "Origin",
                        "this server's own");
     if (!may(request.who->role, route.act))
@@ -290,7 +292,7 @@ class Gate final : public Door {
     const bool own = scheme != std::string_view::npos && origin.substr(scheme + 3) == request.header("Host");
     const bool foreign = !origin.empty() && !own && !welcome(origin);
     if (foreign || request.header("Sec-Fetch-Site") == "cross-site")
-      if (!welcome(origin) && !harmless(request))
+      if (!welcome(origin) && !harmless(route, request))
         return forbidden(route, request, "without keys a page of another origin may neither write nor watch", "Origin",
                          "this server's own");
     return std::nullopt;

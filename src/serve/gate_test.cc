@@ -105,6 +105,9 @@ TEST_F(GateTest, without_keys_a_page_of_elsewhere_neither_writes_nor_reads_under
   EXPECT_EQ(knock(Act::write, {here, {"Origin", "https://evil.example"}}, {}, Method::post), 403);
   EXPECT_EQ(knock(Act::write, {here, {"Origin", "null"}}, {}, Method::post), 403);
   EXPECT_EQ(knock(Act::write, {here, {"Sec-Fetch-Site", "cross-site"}}, {}, Method::post), 403);
+  EXPECT_EQ(knock(Act::write, {here, {"Sec-Fetch-Site", "cross-site"}}), 403) << "phones write by GET";
+  EXPECT_EQ(knock(Act::write, {here}), 0);
+  EXPECT_EQ(knock(Act::read, {here, {"Sec-Fetch-Site", "cross-site"}}), 0);
   EXPECT_EQ(knock(Act::read, {{"Host", "evil.example:5000"}}), 403);
   for (const char* host : {"localhost:5000", "localhost", "[::1]:5000", "127.0.0.2"})
     EXPECT_EQ(knock(Act::read, {{"Host", host}}), 0) << host;
@@ -248,6 +251,7 @@ TEST_F(GateTest, a_cookie_writes_only_from_pages_of_this_server) {
   EXPECT_EQ(knock(Act::command, {{"Cookie", cookie}}, {}, Method::post), 403);
   EXPECT_EQ(knock(Act::command, {{"Cookie", cookie}, {"Sec-Fetch-Site", "same-origin"}}, {}, Method::post), 0);
   EXPECT_EQ(knock(Act::command, {{"Cookie", cookie}, {"Sec-Fetch-Site", "cross-site"}}, {}, Method::post), 403);
+  EXPECT_EQ(knock(Act::write, {{"Cookie", cookie}, {"Sec-Fetch-Site", "cross-site"}}), 403);
   EXPECT_EQ(knock(Act::command, {{"Cookie", cookie}, {"Host", "w.example"}, {"Origin", "https://w.example"}}, {},
                   Method::post),
             0);

@@ -56,6 +56,19 @@ std::optional<std::string> Request::query_value(std::string_view name) const {
   return std::nullopt;
 }
 
+std::vector<std::pair<std::string, std::string>> named_values(std::string_view text) {
+  std::vector<std::pair<std::string, std::string>> values;
+  while (!text.empty()) {
+    const std::string_view pair = text.substr(0, text.find('&'));
+    text.remove_prefix(std::min(text.size(), pair.size() + 1));
+    if (pair.empty()) continue;
+    const size_t equals = std::min(pair.find('='), pair.size());
+    values.emplace_back(percent_decoded(pair.substr(0, equals), Plus::space),
+                        percent_decoded(pair.substr(std::min(equals + 1, pair.size())), Plus::space));
+  }
+  return values;
+}
+
 std::string percent_decoded(std::string_view text, Plus plus) {
   std::string decoded;
   decoded.reserve(text.size());

@@ -69,6 +69,9 @@ struct Route {
   Act act = Act::administer;  // what it is to who asks
   std::string pattern;  // "/v1/orders/{id}/track"; a slash at the end of a request's path is ignored
   std::function<Reply(const Request&)> handler;
+  // Where given: of requests only whose query has one of these parameters; they do not come to another route of this method and
+  // pattern then.
+  std::vector<std::string_view> told_by = {};
   Needs needs = Needs::nothing;
   Where where = Where::loop;
   // Not refused for load: it waits its turn in the pool however long, and answers from what the store shows where the store
@@ -98,6 +101,8 @@ class Door {
 // "%C3%A9" to its bytes; a % without two digits is kept as it is.
 enum class Plus : uint8_t { kept, space };
 std::string percent_decoded(std::string_view text, Plus plus);
+// "a=1&b=2", of a query or of a form, in their order.
+std::vector<std::pair<std::string, std::string>> named_values(std::string_view text);
 std::string percent_encoded(std::string_view text);  // all but letters, digits, - . _ ~
 
 }  // namespace waybill::serve

@@ -34,7 +34,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   Request request;
   request.path = target.substr(0, question);
   request.query = question < target.size() ? target.substr(question + 1) : std::string_view();
-  router().find(Method::get, request.path, request.params);
+  router().find(Method::get, request.path, request.query, request.params);
   for (const std::string& param : request.params) {
     const auto id = wire::checked_id(param);
     CHECK(!id || (wire::is_utf8(*id) && id->find('\0') == std::string::npos), "an id is clean");

@@ -34,6 +34,15 @@ bool matches(const std::vector<std::string>& segments, std::string_view path, st
   return path.empty();
 }
 
+bool has_one_of(std::string_view query, const std::vector<std::string_view>& names) {
+  while (!query.empty()) {
+    const std::string_view pair = query.substr(0, query.find('&'));
+    query.remove_prefix(std::min(query.size(), pair.size() + 1));
+    if (std::ranges::find(names, pair.substr(0, pair.find('='))) != names.end()) return true;
+  }
+  return false;
+}
+
 }  // namespace
 
 Router::Router(std::vector<Route> routes) : routes_(std::move(routes)) {
@@ -57,10 +66,15 @@ Router::Router(std::vector<Route> routes) : routes_(std::move(routes)) {
   }
 }
 
-Router::Found Router::choose(const std::vector<size_t>& candidates, Method method) const {
+Router::Found Router::choose(const std::vector<size_t>& candidates, Method method, std::string_view query) const {
   const Method wanted = method == Method::head ? Method::get : method;
   Found found;
+  for (const size_t index : candidates)
+    if (const Route& route = routes_[index];
+        route.method == wanted && !route.told_by.empty() && has_one_of(query, route.told_by))
+      return {.route = &route, .allow = {}};
   for (const size_t index : candidates) {
+    if (!routes_[index].told_by.empty()) continue;
     if (routes_[index].method == wanted) return {.route = &routes_[index], .allow = {}};
     if (!found.allow.empty()) found.allow += ", ";
     found.allow += to_string(routes_[index].method);
@@ -69,13 +83,14 @@ Router::Found Router::choose(const std::vector<size_t>& candidates, Method metho
   return found;
 }
 
-Router::Found Router::find(Method method, std::string_view path, std::vector<std::string>& params) const {
+Router::Found Router::find(Method method, std::string_view path, std::string_view query,
+                           std::vector<std::string>& params) const {
   params.clear();
   path = without_end_slash(path);
   if (!path.starts_with('/')) return {};
-  if (const auto plain = plain_.find(path); plain != plain_.end()) return choose(plain->second, method);
+  if (const auto plain = plain_.find(path); plain != plain_.end()) return choose(plain->second, method, query);
   for (const Pattern& pattern : patterns_)
-    if (matches(pattern.segments, path, params)) return choose(pattern.routes, method);
+    if (matches(pattern.segments, path, params)) return choose(pattern.routes, method, query);
   return {};
 }
 

@@ -27,15 +27,12 @@ class AsioServer final : public Server {
              ingest::Progress& progress, Metrics& metrics, Clock& clock)
       : shared_(std::move(options), std::move(routes), door, std::move(durability), progress, metrics, clock) {
     for (int i = 0; i < std::max(1, shared_.options.threads); ++i) loops_.push_back(std::make_unique<Loop>(shared_));
-    acceptor_.emplace(loops_.front()->io());
-    accept_timer_.emplace(loops_.front()->io());
   }
   ~AsioServer() override {
     stop(std::chrono::milliseconds(0));
     for (const auto& loop : loops_) loop->no_more_wakeups();
     shared_.pool->join();  // its last answers find the loops still there
-    accept_timer_.reset();
-    acceptor_.reset();
+    listeners_.clear();
   }
 
   Result<void> listen();
@@ -49,12 +46,18 @@ class AsioServer final : public Server {
   }
 
  private:
-  void accept();
+  // A port; both live in the first loop.
+  struct Listener {
+    explicit Listener(asio::io_context& io) : acceptor(io), timer(io) {}
+    Tcp::acceptor acceptor;
+    asio::steady_timer timer;
+  };
+  Result<uint16_t> listen_on(uint16_t port);
+  void accept(Listener& listener);
 
   Shared shared_;
   std::vector<std::unique_ptr<Loop>> loops_;
-  std::optional<Tcp::acceptor> acceptor_;
-  std::optional<asio::steady_timer> accept_timer_;
+  std::vector<std::unique_ptr<Listener>> listeners_;
   std::vector<std::thread> threads_;
   std::mutex mutex_;
   std::condition_variable left_;
@@ -74,24 +77,32 @@ Error listen_error(const std::string& place, const ErrorCode& error) {
 }
 
 Result<void> AsioServer::listen() {
-  const std::string port = std::to_string(shared_.options.port);
+  TRY_LET(port_, listen_on(shared_.options.port));
+  for (const uint16_t port : shared_.options.more_ports) TRY(listen_on(port));
+  return {};
+}
+
+Result<uint16_t> AsioServer::listen_on(uint16_t number) {
+  const std::string port = std::to_string(number);
   const std::string place = shared_.options.host + ":" + port;
   ErrorCode error;
   Tcp::resolver resolver(loops_.front()->io());
   const auto found = resolver.resolve(shared_.options.host, port, Tcp::resolver::passive, error);
   if (error || found.empty()) return std::unexpected(listen_error(place, error));
   const Tcp::endpoint endpoint = found.begin()->endpoint();
-  acceptor_->open(endpoint.protocol(), error);
-  if (!error) acceptor_->set_option(Tcp::acceptor::reuse_address(true), error);
-  if (!error) acceptor_->bind(endpoint, error);
-  if (!error) acceptor_->listen(asio::socket_base::max_listen_connections, error);
-  if (!error) port_ = acceptor_->local_endpoint(error).port();
+  Tcp::acceptor& acceptor = listeners_.emplace_back(std::make_unique<Listener>(loops_.front()->io()))->acceptor;
+  acceptor.open(endpoint.protocol(), error);
+  if (!error) acceptor.set_option(Tcp::acceptor::reuse_address(true), error);
+  if (!error) acceptor.bind(endpoint, error);
+  if (!error) acceptor.listen(asio::socket_base::max_listen_connections, error);
+  uint16_t got = 0;
+  if (!error) got = acceptor.local_endpoint(error).port();
   if (error) return std::unexpected(listen_error(place, error));
-  return {};
+  return got;
 }
 
 void AsioServer::start() {
-  accept();
+  for (const auto& listener : listeners_) accept(*listener);
   running_ = loops_.size();
   for (const auto& loop : loops_) {
     threads_.emplace_back([this, &loop = *loop] {
@@ -104,17 +115,17 @@ void AsioServer::start() {
   }
 }
 
-// One acceptor deals the connections out in turn, so that the loops carry the same.
-void AsioServer::accept() {
+// Connections are dealt out in turn, so that the loops carry the same.
+void AsioServer::accept(Listener& listener) {
   Loop& loop = *loops_[next_loop_++ % loops_.size()];
-  acceptor_->async_accept(loop.io(), [this, &loop](const ErrorCode& error, TcpSocket socket) {
-    if (error == asio::error::operation_aborted || !acceptor_->is_open()) return;
+  listener.acceptor.async_accept(loop.io(), [this, &listener, &loop](const ErrorCode& error, TcpSocket socket) {
+    if (error == asio::error::operation_aborted || !listener.acceptor.is_open()) return;
     if (error) {
       // Out of descriptors, mostly: it gets better when some are closed, not by trying at once.
       log::warning("cannot accept a connection", {{"why", error.message()}});
-      accept_timer_->expires_after(std::chrono::milliseconds(100));
-      accept_timer_->async_wait([this](const ErrorCode& cancelled) {
-        if (!cancelled && acceptor_->is_open()) accept();
+      listener.timer.expires_after(std::chrono::milliseconds(100));
+      listener.timer.async_wait([this, &listener](const ErrorCode& cancelled) {
+        if (!cancelled && listener.acceptor.is_open()) accept(listener);
       });
       return;
     }
@@ -122,7 +133,7 @@ void AsioServer::accept() {
       loop.begin(std::move(socket));
     else
       asio::post(loop.io(), [&loop, socket = std::move(socket)]() mutable { loop.begin(std::move(socket)); });
-    accept();
+    accept(listener);
   });
 }
 
@@ -130,8 +141,10 @@ void AsioServer::stop(std::chrono::milliseconds at_most) {
   if (threads_.empty()) return;
   asio::post(loops_.front()->io(), [this] {
     ErrorCode ignored;
-    acceptor_->close(ignored);
-    accept_timer_->cancel();
+    for (const auto& listener : listeners_) {
+      listener->acceptor.close(ignored);
+      listener->timer.cancel();
+    }
   });
   for (const auto& loop : loops_) asio::post(loop->io(), [&loop = *loop] { loop.drain(); });
   {

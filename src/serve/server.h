@@ -31,6 +31,7 @@ namespace waybill::serve {
 struct ServerOptions {
   std::string host = "127.0.0.1";
   uint16_t port = 5000;  // 0: any that is free
+  std::vector<uint16_t> more_ports = {};  // the same is served there
   int threads = 1;  // event loops
   int pool_threads = 2;  // for routes of Where::pool
   size_t connections_max = 10'000;

@@ -1,17 +1,19 @@
 #include <algorithm>
 
 #include "serve/api.h"
+#include "serve/incoming.h"
 #include "serve/parameters.h"
 #include "serve/problem.h"
-#include "wire/compression.h"
 #include "wire/json_in.h"
 #include "wire/json_out.h"
+#include "wire/tables_in.h"
 
 namespace waybill::serve {
 namespace {
 
 enum class Detail { failures, all };  // all: the answer has a row for every item
 
+constexpr std::string_view body_forms = "application/json, application/x-ndjson or text/csv";
 constexpr std::string_view problem_type = "application/problem+json";
 constexpr size_t idempotency_key_bytes_max = 100;  // with "#" and the item's number it is a client id
 
@@ -21,36 +23,14 @@ wire::InputParser& parser() {
   return one;
 }
 
-// Empty; each thread keeps its own, with the memory that the last bodies needed.
-ingest::Batch& empty_batch(const ingest::Acceptor& acceptor) {
-  thread_local ingest::Batch one;
-  one.clear();
-  one.judge_by(acceptor.erased());
-  return one;
-}
-
-bool starts_with_type(std::string_view header, std::string_view type) {
-  if (header.size() < type.size()) return false;
-  const auto lower = [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; };
-  if (!std::ranges::equal(header.substr(0, type.size()), type, {}, lower)) return false;
-  return header.size() == type.size() || header[type.size()] == ';' || header[type.size()] == ' ';
-}
-
 Result<wire::BodyForm> form_of(std::string_view content_type) {
   for (std::string_view type :
        {"application/x-ndjson", "application/ndjson", "application/jsonl", "application/x-jsonlines"})
-    if (starts_with_type(content_type, type)) return wire::BodyForm::ndjson;
-  if (starts_with_type(content_type, "text/csv")) return wire::BodyForm::csv;
+    if (is_of_type(content_type, type)) return wire::BodyForm::ndjson;
+  if (is_of_type(content_type, "text/csv")) return wire::BodyForm::csv;
   for (std::string_view type : {"", "application/json", "text/json", "text/plain", "application/x-www-form-urlencoded"})
-    if (starts_with_type(content_type, type)) return wire::BodyForm::json;
+    if (is_of_type(content_type, type)) return wire::BodyForm::json;
   return fail(Code::invalid, "Content-Type");
-}
-
-Reply unsupported(std::string_view field, std::string_view expected) {
-  return reply_of(Problem{.status = 415,
-                          .detail = "the body's form is not one that we read",
-                          .field = std::string(field),
-                          .expected = std::string(expected)});
 }
 
 // The client's own name of this request; empty where it gives none.
@@ -67,33 +47,6 @@ std::expected<std::string, Reply> idempotency_key(const Request& request) {
                                           .expected = expected}));
 }
 
-// The body, unpacked into `unpacked` where it was packed.
-std::expected<std::string_view, Reply> plain_body(const Request& request, std::string& unpacked) {
-  const std::string_view encoding = request.header("Content-Encoding");
-  auto compression = wire::Compression::none;
-  if (encoding == "gzip" || encoding == "x-gzip")
-    compression = wire::Compression::gzip;
-  else if (encoding == "zstd")
-    compression = wire::Compression::zstd;
-  else if (!encoding.empty() && encoding != "identity")
-    return std::unexpected(unsupported("Content-Encoding", "gzip, zstd or none"));
-  if (compression == wire::Compression::none) return request.body;
-  Result<std::string> plain = wire::decompress(request.body, compression, unpacked_bytes_max);
-  if (!plain && plain.error().code == Code::overloaded)
-    return std::unexpected(
-        reply_of(Problem{.status = 413,
-                         .detail = "the body " + plain.error().message,
-                         .field = "body",
-                         .expected = "at most " + std::to_string(unpacked_bytes_max) + " bytes when unpacked"}));
-  if (!plain)
-    return std::unexpected(reply_of(Problem{.status = 400,
-                                            .detail = plain.error().message,
-                                            .field = "body",
-                                            .expected = "what Content-Encoding says, to its end"}));
-  unpacked = std::move(*plain);
-  return unpacked;
-}
-
 Problem bad_body(const Error& error) {
   return {
       .status = 400, .detail = error.message, .field = "body", .expected = "what Content-Type says, whole and valid"};
@@ -107,11 +60,11 @@ class Writes {
     std::string unpacked;
     const auto body = plain_body(request, unpacked);
     if (!body) return body.error();
-    const auto item = parser().first_system(*body, input_options(request));
+    const auto item = parser().first_system(*body, input_options(parts_, request));
     if (!item) return rejected(1, bad_body(item.error()));
     if (const auto* failure = std::get_if<wire::ItemFailure>(&*item)) return rejected_item(request, *failure);
     const Location& location = std::get<Location>(*item);
-    if (const auto refused = what_others_carry(request, location)) return rejected_item(request, *refused);
+    if (const auto refused = what_others_carry(parts_, request, location)) return rejected_item(request, *refused);
     ingest::Batch& batch = empty_batch(parts_.acceptor);
     batch.add(location);
     const Result<journal::Appended> kept = parts_.acceptor.accept(batch);
@@ -119,8 +72,43 @@ class Writes {
     return {.status = 200, .body = R"({"status":"OK"})", .after = kept->first + kept->count};
   }
 
-  Reply locations(const Request& request) { return batch<Location>(request, "locations"); }
-  Reply orders(const Request& request) { return batch<OrderCommand>(request, "orders"); }
+  Reply locations(const Request& request) {
+    const auto form = form_of(request.header("Content-Type"));
+    if (!form) return unsupported("Content-Type", body_forms);
+    return batch<Location>(request, "locations", [&](std::string_view body, const auto& options, auto& sink) {
+      return parser().locations(body, *form, options, sink);
+    });
+  }
+
+  Reply orders(const Request& request) {
+    const auto form = form_of(request.header("Content-Type"));
+    if (!form) return unsupported("Content-Type", body_forms);
+    return batch<OrderCommand>(request, "orders", [&](std::string_view body, const auto& options, auto& sink) {
+      return parser().orders(body, *form, options, sink);
+    });
+  }
+
+  // A whole ride in a file. What it is made of are locations of ours by then, also in quarantine.
+  Reply ride(const Request& request) {
+    return batch<Location>(
+        request, "locations",
+        [&](std::string_view body, const wire::InputOptions& options, wire::ItemSink<Location>& sink) -> Result<void> {
+          const wire::RideOwner owner{.deliverer = options.deliverer.empty()
+                                                       ? request.query_value("deliverer_id").value_or("")
+                                                       : options.deliverer,
+                                      .order = request.query_value("order_id").value_or("")};
+          const size_t begin = body.find_first_not_of(" \t\r\n\xef\xbb\xbf");
+          body.remove_prefix(std::min(begin, body.size()));
+          const bool xml = body.starts_with('<');
+          TRY_LET(const auto points,
+                  xml ? wire::gpx_ride_to_json(body, owner) : wire::geojson_ride_to_json(body, owner));
+          if (points.empty()) return fail(Code::invalid, "the ride has no points");
+          std::string json = "[";
+          for (const std::string& point : points) json.append(point).append(",");
+          json.back() = ']';
+          return parser().locations(json, wire::BodyForm::json, options, sink);
+        });
+  }
 
   Reply command(OrderCommand::Kind kind, const Request& request) {
     const Result<std::string> id = wire::checked_id(request.params.at(0));
@@ -129,7 +117,7 @@ class Writes {
           1, Problem{.status = 400, .detail = id.error().message, .field = "order_id", .expected = id.error().message});
     const auto key = idempotency_key(request);
     if (!key) return key.error();
-    wire::InputOptions options = input_options(request);
+    wire::InputOptions options = input_options(parts_, request);
     options.idempotency_key = *key;
     std::string unpacked;
     const auto body = plain_body(request, unpacked);
@@ -146,36 +134,6 @@ class Writes {
   }
 
  private:
-  wire::InputOptions input_options(const Request& request) const {
-    return {.naive_offset = parts_.options.naive_offset,
-            .received_at = parts_.clock.now(),
-            .idempotency_key = {},
-            .deliverer = of_deliverer(request) ? request.who->subject : std::string()};
-  }
-  static bool of_deliverer(const Request& request) { return request.who && request.who->role == Role::deliverer; }
-
-  // A deliverer may name an order that nobody was assigned to, or one that it was; another's would move under the customer's eyes.
-  std::optional<wire::ItemFailure> what_others_carry(const Request& request, const Location& location) const {
-    if (!of_deliverer(request) || !location.order) return std::nullopt;
-    const auto view = parts_.store.order(*location.order);
-    if (!view || !*view || !is_of_others((*view)->order, request.who->subject)) return std::nullopt;
-    wire::JsonWriter raw;
-    wire::write_location(raw, location);
-    return wire::ItemFailure{.field = "order_id",
-                             .reason = "is an order of another deliverer",
-                             .raw = raw.take(),
-                             .missing = false,
-                             .denied = true};
-  }
-
-  void tell_denied(const Request& request, const wire::ItemFailure& failure) const {
-    if (failure.denied)
-      parts_.audit.denied({.address = std::string(request.address),
-                           .who = request.who ? request.who->name() : std::string(),
-                           .what = "write for another",
-                           .status = 403,
-                           .why = failure.field + " " + failure.reason});
-  }
   std::string position(uint64_t offset) const { return to_string(parts_.journal.position(offset)); }
 
   Reply rejected(uint64_t items, const Problem& problem) {
@@ -184,7 +142,7 @@ class Writes {
   }
 
   Reply rejected_item(const Request& request, const wire::ItemFailure& failure) {
-    tell_denied(request, failure);
+    tell_denied(parts_, request, failure);
     return rejected(1, Problem{.status = failure.denied    ? 403
                                          : failure.missing ? 422
                                                            : 400,
@@ -209,7 +167,7 @@ class Writes {
 
     void take(T& item) override {
       if constexpr (std::is_same_v<T, Location>) {
-        if (auto refused = writes_.what_others_carry(request_, item)) return take(std::move(*refused));
+        if (auto refused = what_others_carry(writes_.parts_, request_, item)) return take(std::move(*refused));
         batch.add(item);
       } else {
         batch.add(wire::Record(std::move(item)));
@@ -240,29 +198,23 @@ class Writes {
     const Time received_at_;
   };
 
-  template <class T>
-  Reply batch(const Request& request, std::string_view source) {
-    const auto form = form_of(request.header("Content-Type"));
-    if (!form) return unsupported("Content-Type", "application/json, application/x-ndjson or text/csv");
+  // `read` gives the items of the body to the sink.
+  template <class T, class Read>
+  Reply batch(const Request& request, std::string_view source, const Read& read) {
     const auto key = idempotency_key(request);
     if (!key) return key.error();
     const Parameters parameters(request);
     const Detail detail =
         parameters.choice<Detail>("detail", {{"failures", Detail::failures}, {"all", Detail::all}}, Detail::failures);
     if (parameters.bad()) return *parameters.bad();
-    wire::InputOptions options = input_options(request);
+    wire::InputOptions options = input_options(parts_, request);
     options.idempotency_key = *key;
     std::string unpacked;
     const auto body = plain_body(request, unpacked);
     if (!body) return body.error();
     Arriving<T> arriving(*this, request, source, options.received_at);
-    Result<void> read;
-    if constexpr (std::is_same_v<T, Location>)
-      read = parser().locations(*body, *form, options, arriving);
-    else
-      read = parser().orders(*body, *form, options, arriving);
-    if (!read) return rejected(1, bad_body(read.error()));
-    for (const wire::ItemFailure& failure : arriving.failures) tell_denied(request, failure);
+    if (const Result<void> done = read(*body, options, arriving); !done) return rejected(1, bad_body(done.error()));
+    for (const wire::ItemFailure& failure : arriving.failures) tell_denied(parts_, request, failure);
     return keep(arriving, detail);
   }
 
@@ -350,6 +302,8 @@ std::vector<Route> write_routes(const ApiParts& parts) {
       post(
           "/v1/locations", Act::write, [writes](const Request& request) { return writes->locations(request); },
           Where::by_body),
+      post(
+          "/v1/rides", Act::write, [writes](const Request& request) { return writes->ride(request); }, Where::by_body),
       post(
           "/v1/orders", Act::command, [writes](const Request& request) { return writes->orders(request); },
           Where::by_body),

@@ -30,21 +30,27 @@ void write_number(JsonWriter& writer, std::string_view name, std::string_view va
     writer.text(value);
 }
 
-std::string point_to_json(const pugi::xml_node& point, std::string_view time, std::string_view name) {
+enum class Untimed : uint8_t { left_out, given };
+
+std::string point_to_json(const pugi::xml_node& point, std::string_view time, std::string_view deliverer,
+                          std::string_view order) {
   JsonWriter writer;
-  writer.begin_object().key("deliverer_id").text(name);
+  writer.begin_object();
+  if (!order.empty()) writer.key("order_id").text(order);
+  if (!deliverer.empty()) writer.key("deliverer_id").text(deliverer);
   write_number(writer, "latitude", json_trimmed(point.attribute("lat").value()));
   write_number(writer, "longitude", json_trimmed(point.attribute("lon").value()));
-  writer.key("timestamp").text(time);
+  if (!time.empty()) writer.key("timestamp").text(time);
   write_number(writer, "altitude", value_of(point, "ele"));
   write_number(writer, "speed", value_of(point, "speed"));
   write_number(writer, "heading", value_of(point, "course"));
   return writer.end_object().take();
 }
 
-}  // namespace
-
-Result<std::vector<std::string>> gpx_to_json(std::string_view gpx, const std::string& fallback_name) {
+// `named`: whose the track of this name is.
+template <class Named>
+Result<std::vector<std::string>> points_of(std::string_view gpx, Untimed untimed, std::string_view order,
+                                           const Named& named) {
   pugi::xml_document document;
   const pugi::xml_parse_result result = document.load_buffer(gpx.data(), gpx.size());
   if (!result)
@@ -55,16 +61,31 @@ Result<std::vector<std::string>> gpx_to_json(std::string_view gpx, const std::st
   for (const pugi::xml_node& track : root.children()) {
     if (local_name(track) != "trk") continue;
     std::string_view name = json_trimmed(track.child_value("name"));
-    if (name.empty() || name.size() > id_bytes_max) name = fallback_name;
+    if (name.size() > id_bytes_max) name = {};
+    const std::string_view deliverer = named(name);
     for (const pugi::xml_node& segment : track.children()) {
       if (local_name(segment) != "trkseg") continue;
       for (const pugi::xml_node& point : segment.children()) {
         const std::string_view time = json_trimmed(point.child_value("time"));
-        if (local_name(point) == "trkpt" && !time.empty()) points.push_back(point_to_json(point, time, name));
+        if (local_name(point) == "trkpt" && (!time.empty() || untimed == Untimed::given))
+          points.push_back(point_to_json(point, time, deliverer, order));
       }
     }
   }
   return points;
+}
+
+}  // namespace
+
+Result<std::vector<std::string>> gpx_to_json(std::string_view gpx, const std::string& fallback_name) {
+  const auto named = [&](std::string_view name) { return name.empty() ? std::string_view(fallback_name) : name; };
+  return points_of(gpx, Untimed::left_out, {}, named);
+}
+
+Result<std::vector<std::string>> gpx_ride_to_json(std::string_view gpx, const RideOwner& owner) {
+  const bool known = !owner.deliverer.empty() || !owner.order.empty();
+  const auto named = [&](std::string_view name) { return known ? std::string_view(owner.deliverer) : name; };
+  return points_of(gpx, Untimed::given, owner.order, named);
 }
 
 }  // namespace waybill::wire

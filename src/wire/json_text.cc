@@ -317,6 +317,21 @@ std::optional<std::string_view> json_string(std::string_view literal, std::strin
   return scratch;
 }
 
+bool is_of(std::string_view value, JsonKind kind) { return !value.empty() && kind_of(value) == kind; }
+
+std::string_view member_of(std::string_view object, std::string_view name) {
+  JsonWalk walk(object);
+  for (std::string_view literal, value; walk.next_member(literal, value);)
+    if (literal.substr(1, literal.size() - 2) == name) return value;
+  return {};
+}
+
+std::string text_of(std::string_view value) {
+  std::string scratch;
+  if (!is_of(value, JsonKind::string)) return {};
+  return std::string(json_string(value, scratch).value_or(std::string_view()));
+}
+
 std::vector<std::pair<std::string, std::string>> text_members(std::string_view object) {
   std::vector<std::pair<std::string, std::string>> members;
   JsonWalk walk(object);

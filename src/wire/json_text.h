@@ -41,6 +41,12 @@ std::string_view json_trimmed(std::string_view text);  // without white space ar
 
 enum class JsonKind { object, array, string, number, boolean, null };
 JsonKind kind_of(std::string_view value);
+bool is_of(std::string_view value, JsonKind kind);  // false of no text at all
+
+// The value of the object's member of this name; empty where there is none, or the name is written with escapes.
+std::string_view member_of(std::string_view object, std::string_view name);
+// What a string means; empty where the value is none.
+std::string text_of(std::string_view value);
 
 // A place in checked text.
 class JsonWalk {

@@ -1,4 +1,4 @@
-// wire/tables_in.h — CSV and GPX as JSON objects of ours, for bodies, replay and import.
+// wire/tables_in.h — CSV, GPX and GeoJSON as JSON objects of ours, for bodies, replay and import.
 //
 // Threads: a reader belongs to one thread at a time.
 // Failure: invalid: not of the form; what was read before it stands.
@@ -70,5 +70,16 @@ std::vector<std::string> csv_to_json(const Csv& csv, const std::map<std::string,
 // Each GPX track point with a time as a JSON object of ours; deliverer_id is the track's name, or `fallback_name`. Elevation,
 // speed and course are taken where they are, in the point or in its extensions.
 Result<std::vector<std::string>> gpx_to_json(std::string_view gpx, const std::string& fallback_name);
+
+// Whose a ride is, where that is known beside its file.
+struct RideOwner {
+  std::string deliverer = {};  // empty: whom the file names; of GPX the track's name, where no order is known either
+  std::string order = {};  // may be empty
+};
+// Every point of a GPX's tracks, those without a time included, which are no locations then.
+Result<std::vector<std::string>> gpx_ride_to_json(std::string_view gpx, const RideOwner& owner);
+// A FeatureCollection, a Feature or a geometry of RFC 7946: points, whose properties are fields of theirs, and lines with a time
+// for each place in properties.coordTimes, as we write them ourselves, or in properties.coordinateProperties.times.
+Result<std::vector<std::string>> geojson_ride_to_json(std::string_view geojson, const RideOwner& owner);
 
 }  // namespace waybill::wire

@@ -6,8 +6,8 @@
 namespace waybill::wire {
 namespace {
 
-constexpr std::pair<std::string_view, TopicForm> form_names[] = {{"waybill", TopicForm::waybill},
-                                                                 {"first_system", TopicForm::first_system}};
+constexpr std::pair<std::string_view, TopicForm> form_names[] = {
+    {"waybill", TopicForm::waybill}, {"first_system", TopicForm::first_system}, {"owntracks", TopicForm::owntracks}};
 constexpr size_t filter_bytes_max = 1024;
 
 // The first level, taken off; nothing once there is none left. A filter or topic that ends with `/` has an empty last level.
@@ -35,11 +35,15 @@ std::string_view trimmed(std::string_view text) {
   return text;
 }
 
-class Gathering final : public ItemSink<Location> {
+class Gathering final : public PhoneSink {
  public:
   explicit Gathering(Published& into) : into_(into) {}
   void take(Location& item) override { into_.locations.push_back(std::move(item)); }
-  void take(ItemFailure failure) override { into_.failures.push_back(std::move(failure)); }
+  void take(ItemFailure failure) override {
+    failure.raw.resize(std::min(failure.raw.size(), item_bytes_max));
+    into_.failures.push_back(std::move(failure));
+  }
+  void hear(PhoneWord word) override { into_.words.push_back(std::move(word)); }
 
  private:
   Published& into_;
@@ -57,7 +61,8 @@ std::string_view to_string(TopicForm form) {
 }
 
 std::vector<TopicRule> usual_topics() {
-  return {{.filter = "waybill/+", .form = TopicForm::waybill},
+  return {{.filter = "owntracks/+/+", .form = TopicForm::owntracks},
+          {.filter = "waybill/+", .form = TopicForm::waybill},
           {.filter = "test/deliverer_data", .form = TopicForm::first_system}};
 }
 
@@ -116,7 +121,8 @@ std::string to_text(const std::vector<TopicRule>& rules) {
   return text;
 }
 
-TopicReader::TopicReader(std::vector<TopicRule> rules, Duration naive_offset) : rules_(std::move(rules)) {
+TopicReader::TopicReader(std::vector<TopicRule> rules, Duration naive_offset, const Passphrases* passphrases)
+    : rules_(std::move(rules)), phone_parser_(passphrases) {
   options_.naive_offset = naive_offset;
   options_.deliverer_rules = true;
 }
@@ -126,6 +132,7 @@ void TopicReader::read(std::string_view topic, std::string_view bytes, Time rece
   into.names_deliverer = false;
   into.locations.clear();
   into.failures.clear();
+  into.words.clear();
   const auto rule = std::ranges::find_if(rules_, [&](const TopicRule& one) { return covers(one.filter, topic); });
   if (rule != rules_.end()) into.form = rule->form;
   if (bytes.empty()) return;
@@ -150,27 +157,31 @@ void TopicReader::read(std::string_view topic, std::string_view bytes, Time rece
     }
     options_.deliverer = *std::move(deliverer);
   }
-  if (const Result<void> read = read_form(rule->form, bytes, into); !read) {
+  if (const Result<void> read = read_form(rule->form, topic, bytes, into); !read) {
     into.locations.clear();
     into.failures.clear();
+    into.words.clear();
     into.failures.push_back(failure_of(kept, read.error().message));
   }
 }
 
-Result<void> TopicReader::read_form(TopicForm form, std::string_view bytes, Published& into) {
+Result<void> TopicReader::read_form(TopicForm form, std::string_view topic, std::string_view bytes, Published& into) {
   Gathering gathering(into);
   switch (form) {
     case TopicForm::waybill: return parser_.locations(bytes, BodyForm::json, options_, gathering);
     case TopicForm::first_system: {
       TRY_LET(auto item, parser_.first_system(bytes, options_));
-      if (auto* location = std::get_if<Location>(&item)) {
+      if (auto* location = std::get_if<Location>(&item))
         gathering.take(*location);
-      } else {
-        auto& failure = std::get<ItemFailure>(item);
-        failure.raw.resize(std::min(failure.raw.size(), item_bytes_max));
-        gathering.take(std::move(failure));
-      }
+      else
+        gathering.take(std::get<ItemFailure>(std::move(item)));
       return {};
+    }
+    case TopicForm::owntracks: {
+      const auto named = sender_of_topic(topic);
+      const PhoneSender sender{.user = options_.deliverer.empty() && named ? named->user : options_.deliverer,
+                               .device = named ? named->device : std::string()};
+      return phone_parser_.owntracks(bytes, sender, options_, gathering);
     }
   }
   return {};

@@ -11,12 +11,14 @@
 #include <vector>
 
 #include "wire/json_in.h"
+#include "wire/phones/phone_in.h"
 
 namespace waybill::wire {
 
-// waybill: our own JSON, an object or an array of them; first_system: that system's object, once or twice encoded.
-enum class TopicForm : uint8_t { waybill, first_system };
-inline constexpr size_t topic_forms = 2;
+// waybill: our own JSON, an object or an array of them; first_system: that system's object, once or twice encoded; owntracks: what
+// its app publishes, encrypted or not.
+enum class TopicForm : uint8_t { waybill, first_system, owntracks };
+inline constexpr size_t topic_forms = 3;
 std::string_view to_string(TopicForm form);
 
 // A filter of MQTT's, with + for one level and # for the rest, and the form of what is published there.
@@ -44,27 +46,30 @@ inline constexpr size_t published_bytes_max =
 // What is quarantined came in by `mqtt <topic>`.
 inline constexpr std::string_view topic_source = "mqtt ";
 
-// What one message holds. Neither locations nor failures: it is empty, as one that takes a retained one back.
+// What one message holds. Neither locations nor failures nor words: it is empty, as one that takes a retained one back.
 struct Published {
   std::optional<TopicForm> form;  // nothing: no rule covers the topic
   bool names_deliverer = false;  // the topic does
   std::vector<Location> locations;
   std::vector<ItemFailure> failures;  // each with what it is about, as it came
+  std::vector<PhoneWord> words;  // what a phone said of itself
 };
 
 class TopicReader {
  public:
-  TopicReader(std::vector<TopicRule> rules, Duration naive_offset);
+  // `passphrases` outlives the reader.
+  TopicReader(std::vector<TopicRule> rules, Duration naive_offset, const Passphrases* passphrases = nullptr);
 
   // The first rule that covers the topic decides. A message of which a part cannot be told from another is a failure as a whole.
   // `into` keeps its memory from message to message.
   void read(std::string_view topic, std::string_view bytes, Time received_at, Published& into);
 
  private:
-  Result<void> read_form(TopicForm form, std::string_view bytes, Published& into);
+  Result<void> read_form(TopicForm form, std::string_view topic, std::string_view bytes, Published& into);
 
   const std::vector<TopicRule> rules_;
   InputParser parser_;
+  PhoneParser phone_parser_;
   InputOptions options_;
 };
 

@@ -21,7 +21,9 @@ class TopicsIn : public testing::Test {
   }
 
  private:
-  TopicReader reader_{*parse_topic_rules("waybill/+=waybill, test/deliverer_data=first_system, all/#=waybill"), {}};
+  TopicReader reader_{
+      *parse_topic_rules("owntracks/+/+=owntracks, waybill/+=waybill, test/deliverer_data=first_system, all/#=waybill"),
+      {}};
   Published published_;
 };
 
@@ -98,6 +100,22 @@ TEST_F(TopicsIn, the_first_systems_object_comes_once_or_twice_encoded) {
     EXPECT_EQ(published.locations[0].latitude, 41.1);
   }
   EXPECT_EQ(reason("test/deliverer_data", R"({"deliverer_id":7})"), "order_id: is required");
+}
+
+TEST_F(TopicsIn, owntracks_is_of_who_the_topic_names) {
+  const std::string message = R"({"_type":"location","lat":41.15,"lon":-8.61,"tst":1705309200,"vel":36,"tid":"bt",)"
+                              R"("topic":"owntracks/bert/phone"})";
+  const Published& published = read("owntracks/anna/phone", message);
+  ASSERT_EQ(published.locations.size(), 1u);
+  EXPECT_EQ(published.form, TopicForm::owntracks);
+  EXPECT_EQ(published.locations[0].deliverer, DelivererId("anna"));
+  EXPECT_EQ(published.locations[0].fix_time, now);
+  EXPECT_EQ(published.locations[0].speed_mps, 10);
+  ASSERT_EQ(read("owntracks/anna/phone", R"({"_type":"lwt","tst":1})").words.size(), 1u);
+  EXPECT_EQ(read("owntracks/anna/phone", R"({"_type":"lwt","tst":1})").words[0].deliverer, "anna");
+  EXPECT_EQ(reason("owntracks/anna/phone", R"({"_type":"location","lat":99,"lon":0,"tst":1})").substr(0, 9),
+            "latitude:");
+  EXPECT_FALSE(reason("owntracks/anna/phone", "no JSON").empty());
 }
 
 TEST_F(TopicsIn, what_makes_no_sense_is_a_failure_as_it_came) {

@@ -2,6 +2,6 @@
 import schemathesis
 
 
-@schemathesis.serializer("application/x-ndjson", "text/csv")
+@schemathesis.serializer("application/x-ndjson", "text/csv", "application/gpx+xml")
 def as_text(_, value):
     return value if isinstance(value, bytes) else str(value).encode(errors="surrogatepass")

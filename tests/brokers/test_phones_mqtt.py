@@ -197,6 +197,11 @@ def test_each_form_is_taken_and_the_topic_says_whose_it_is(server, waybill):
         anna.publish_and_wait("waybill/anna", json.dumps([json.loads(fix(2)), {**json.loads(fix(3)), "deliverer_id": "bert"}]))
         publisher.publish_and_wait("test/deliverer_data", json.dumps(first))
         publisher.publish_and_wait("test/deliverer_data", json.dumps(json.dumps({**first, "timestamp": "2026-01-15T09:00:10"})))
+        anna.publish_and_wait("owntracks/anna/phone", json.dumps({
+            "_type": "location", "lat": 41.15, "lon": -8.61, "tst": 1768467600, "vel": 36, "tid": "bt", "topic": "owntracks/bert/phone"}), retain=True)
+        anna.publish_and_wait("owntracks/anna/phone", json.dumps({"_type": "lwt", "tst": 1768467610}))
+        waybill.wait_until(lambda: waybill.get("/v1/deliverers/anna").json().get("last", {}).get("speed") == 10)
+        assert waybill.get("/v1/deliverers/bert").status_code == 404
         anna.publish_and_wait("waybill/anna", b"\x00\xff no JSON")
         anna.publish_and_wait("waybill/anna", json.dumps({"latitude": 91, "longitude": 0, "timestamp": 0}))
         wait_kept(waybill, {1, 2, 3})
@@ -209,7 +214,8 @@ def test_each_form_is_taken_and_the_topic_says_whose_it_is(server, waybill):
         waybill.wait_until(lambda: len(bad()) == 2)
         assert [one["source"] for one in bad()] == ["mqtt waybill/anna"] * 2 and bad()[1]["field"] == "latitude"
     metrics = waybill.get("/metrics").text
-    for line in ('{form="waybill",outcome="kept"} 2', '{form="first_system",outcome="kept"} 2', '{form="waybill",outcome="quarantined"} 2'):
+    for line in ('{form="waybill",outcome="kept"} 2', '{form="first_system",outcome="kept"} 2', '{form="waybill",outcome="quarantined"} 2',
+                 '{form="owntracks",outcome="kept"} 1', '{form="owntracks",outcome="empty"} 1'):
         assert f"waybill_mqtt_messages_total{line}" in metrics
     waybill.stop()
     waybill.assert_books_balance()
