@@ -395,6 +395,13 @@ class Transfers {
   std::vector<std::unique_ptr<Transfer>> all_;
 };
 
+// What can be asked of these over HTTP.
+void offer(serve::ApiParts& parts, Backups& backups, Phones& phones) {
+  parts.start_backup = [&backups](const std::string& to, uint64_t keep) { return backups.start(to, keep); };
+  parts.backup_state = [&backups] { return backups.state(); };
+  phones.offer(parts);
+}
+
 // All that was opened, to be used.
 struct Opened {
   const PlatformOptions& options;
@@ -504,12 +511,10 @@ Result<void> run_platform(const PlatformOptions& options, std::stop_token stop) 
                         .pages = pages(),
                         .tokens = entrance.tokens.get(),
                         .live = &live,
-                        .start_backup = [&](const std::string& to, uint64_t keep) { return backups.start(to, keep); },
-                        .backup_state = [&] { return backups.state(); },
                         .webhooks = webhooks.get(),
                         .erasures = &erasures};
   beside.offer(parts, config);
-  phones->offer(parts);
+  offer(parts, backups, *phones);
   TRY_LET(const auto server, serve::open_server(server_options(config, entrance.tls.get()), serve::api_routes(parts),
                                                 *gate, durability_of(*journal, ending), progress, *metrics, clock));
 

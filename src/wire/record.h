@@ -18,7 +18,7 @@ namespace waybill::wire {
 
 // Input that was taken but does not fit: kept as it came, with the reason, to be put back after a fix.
 struct Quarantined {
-  std::string source;  // the entry that it came in by: "locations", "orders", later a phone's dialect
+  std::string source;  // the entry that it came in by: "locations", "orders", a phone's app
   std::string field;  // empty where it is the whole
   std::string reason;
   std::string raw;

@@ -195,6 +195,22 @@ def test_an_encrypted_phone_is_opened_with_its_deliverers_passphrase(tmp_path):
         assert "correct horse" not in waybill.log_text() + waybill.get("/v1/quarantine").text
 
 
+def test_what_a_phone_was_told_is_kept_over_a_kill(tmp_path):
+    fixes = ride(BEGIN)
+    with Waybill(tmp_path / "data") as waybill:
+        for name in ("owntracks", "traccar 10", "overland"):
+            send(waybill, DIALECTS[name](fixes[:8], name.replace(" ", "-")))
+        assert waybill.get("/osmand?id=x&lat=95&lon=1").status_code == 200
+        waybill.kill()
+        waybill.start()
+        for name in ("owntracks", "traccar 10", "overland"):
+            send(waybill, DIALECTS[name](fixes[4:], name.replace(" ", "-")))  # it repeats what it is not sure of
+            assert_track(waybill, name.replace(" ", "-"), fixes)
+        assert len(quarantined(waybill, "osmand")) == 1
+        assert waybill.stop() == 0
+        waybill.assert_books_balance()
+
+
 def test_a_phone_is_added_by_one_command(tmp_path):
     data = tmp_path / "data"
     assert run("token", "key", "--data", data).returncode == 0

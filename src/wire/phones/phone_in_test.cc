@@ -92,6 +92,8 @@ TEST_F(Phone, without_a_token_the_sender_then_the_topic_then_the_tracker_id_say_
   const Location by_sender = only();
   EXPECT_EQ(by_sender.deliverer->text, "bob");
   EXPECT_EQ(attribute(by_sender, "device"), R"("tablet")");
+  owntracks(both, of_seven, {.user = "bob", .device = "tablet"});
+  EXPECT_EQ(only().deliverer->text, "7");
   owntracks(both, open_door);
   EXPECT_EQ(only().deliverer->text, "ann");
   owntracks(R"({"_type":"location","lat":1,"lon":2,"tst":1768467590,"tid":"an"})", open_door);
