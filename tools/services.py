@@ -197,7 +197,7 @@ def nats(folder, port):
     (folder / "nats.conf").write_text(
         f'server_name: waybill\nlisten: "127.0.0.1:{free_port()}"\njetstream {{ store_dir: "{folder}/data" }}\n'
         f'authorization {{ user: "{USER}", password: "{PASSWORD}" }}\n'
-        f'mqtt {{ host: "127.0.0.1", port: {port}, max_ack_pending: 1000 }}\n')
+        f'mqtt {{ host: "127.0.0.1", port: {port}, max_ack_pending: 1000, ack_wait: "5s" }}\n')
     return [program, "-c", folder / "nats.conf"], {}
 
 

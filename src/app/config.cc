@@ -304,25 +304,28 @@ std::vector<Setting> phones_settings() {
   };
 }
 
+// SCHEME://HOST:PORT of one of these schemes; with commas between several where it is Kafka's.
+bool is_broker_url(const std::string& value, std::initializer_list<std::string_view> schemes) {
+  const size_t end = value.find("://");
+  if (end == std::string::npos || std::ranges::find(schemes, value.substr(0, end)) == schemes.end()) return false;
+  const bool several = value.starts_with("kafka");
+  for (size_t begin = end + 3, next = 0; next != std::string::npos; begin = next + 1) {
+    next = several ? value.find(',', begin) : std::string::npos;
+    std::string host;
+    uint16_t port = 0;
+    if (!split_listen(value.substr(begin, next - begin), host, port) || port == 0) return false;
+  }
+  return true;
+}
+
 Setting broker_url_setting() {
   Setting setting =
       text("broker.url", "--broker-url", &Config::broker_url,
            "kafka:// or kafkas://HOST:PORT,…, mqtt:// or mqtts://HOST:PORT",
            "the broker that hands the journal on: waybill up to it, waybill subscribe from it; or that keeps it");
   setting.set = [](Config& config, const std::string& value) {
-    const size_t end = value.find("://");
-    if (end == std::string::npos) return value.empty();
-    const std::string scheme = value.substr(0, end);
-    const bool several = scheme == "kafka" || scheme == "kafkas";
-    if (!several && scheme != "mqtt" && scheme != "mqtts") return false;
-    for (size_t begin = end + 3, next = 0; next != std::string::npos; begin = next + 1) {
-      next = several ? value.find(',', begin) : std::string::npos;
-      std::string host;
-      uint16_t port = 0;
-      if (!split_listen(value.substr(begin, next - begin), host, port) || port == 0) return false;
-    }
     config.broker_url = value;
-    return true;
+    return value.empty() || is_broker_url(value, {"kafka", "kafkas", "mqtt", "mqtts"});
   };
   return setting;
 }
@@ -393,6 +396,48 @@ std::vector<Setting> broker_settings() {
       yes_or_no("relay.enabled", "--relay-enabled", &Config::relay_enabled,
                 "false: waybill up leaves handing on to a process of waybill relay"),
       followers_setting(),
+  };
+}
+
+Setting mqtt_url_setting() {
+  Setting setting = text("mqtt.url", "--mqtt-url", &Config::mqtt_url, "mqtt:// or mqtts://HOST:PORT",
+                         "the MQTT server that phones publish to; waybill up takes what they publish into custody");
+  setting.set = [](Config& config, const std::string& value) {
+    config.mqtt_url = value;
+    return value.empty() || is_broker_url(value, {"mqtt", "mqtts"});
+  };
+  return setting;
+}
+
+Setting mqtt_topics_setting() {
+  return {.name = "mqtt.topics",
+          .flag = "--mqtt-topics",
+          .variable = {},
+          .expects = "FILTER=FORM, …; a filter of MQTT's, of the forms owntracks, waybill and first_system",
+          .help = "what is listened to, and in which form it comes; the first `+` names the deliverer",
+          .set =
+              [](Config& config, const std::string& value) {
+                auto rules = wire::parse_topic_rules(value);
+                if (!rules || rules->empty()) return false;
+                config.mqtt_topics = *std::move(rules);
+                return true;
+              },
+          .show = [](const Config& config) { return '"' + wire::to_text(config.mqtt_topics) + '"'; }};
+}
+
+std::vector<Setting> mqtt_settings() {
+  return {
+      mqtt_url_setting(),
+      name_setting("mqtt.name", "--mqtt-name", &Config::mqtt_name,
+                   "who this platform is to that server, which holds what is published for it by this name"),
+      mqtt_topics_setting(),
+      text("mqtt.user", "--mqtt-user", &Config::mqtt_user, "a name", "who logs in; nobody where it is not given"),
+      text("mqtt.password_file", "--mqtt-password-file", &Config::mqtt_password_file, "a file",
+           "its password, for its owner's eyes only (0600)"),
+      text("mqtt.ca_file", "--mqtt-ca-file", &Config::mqtt_ca_file, "a PEM file",
+           "authorities that the server's certificate must come from; the system's where it is not given"),
+      choice("mqtt.version", "--mqtt-version", &Config::mqtt_version,
+             {{"3.1.1", MqttVersion::v3_1_1}, {"5", MqttVersion::v5}}, "of the protocol that the server speaks"),
   };
 }
 
@@ -482,7 +527,7 @@ std::vector<Setting> make_settings() {
   std::vector<Setting> all;
   for (const auto group :
        {general_settings, http_settings, storage_settings, access_settings, notify_settings, sources_settings,
-        phones_settings, broker_settings, lake_settings, transform_settings, query_settings})
+        phones_settings, broker_settings, mqtt_settings, lake_settings, transform_settings, query_settings})
     for (Setting& setting : group()) all.push_back(std::move(setting));
   for (Setting& setting : all) {
     setting.variable = "WAYBILL_" + setting.name;

@@ -15,6 +15,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/result.h"
+#include "wire/topic_in.h"
 
 namespace waybill::app {
 
@@ -73,7 +74,6 @@ struct Config {
   uint64_t notify_retry_seconds_max = 300;
 
   std::string sources_allow;
-
   std::string phones_passphrases_file;
   std::string phones_ports;
 
@@ -90,7 +90,13 @@ struct Config {
   bool broker_on_duty = true;
   bool relay_enabled = true;
   std::string relay_followers;
-
+  std::string mqtt_url;
+  std::string mqtt_name = "waybill";
+  std::vector<wire::TopicRule> mqtt_topics = wire::usual_topics();
+  std::string mqtt_user;
+  std::string mqtt_password_file;
+  std::string mqtt_ca_file;
+  MqttVersion mqtt_version = MqttVersion::v5;
   bool lake_enabled = true;
   bool lake_write = true;
   std::string lake_location;

@@ -4,6 +4,7 @@
 #include <condition_variable>
 #include <cstdio>
 #include <optional>
+#include <ranges>
 #include <thread>
 
 #include "app/access.h"
@@ -376,15 +377,46 @@ Result<DataFolder> open_folder(const PlatformOptions& options) {
   return open_followers_folder(options.config.data, origin, system_files());
 }
 
-// The journal's way to a broker, or from one.
-Result<std::unique_ptr<Transfer>> open_transfer(const PlatformOptions& options, const DataFolder& folder,
-                                                journal::Journal& journal, Health& health, ingest::Acceptor& acceptor,
-                                                Metrics& metrics) {
-  if (options.config.broker_keeps) return open_line(options.config, folder, journal, acceptor, health, metrics);
-  if (options.follow == Follow::no) return open_relay(options.config, folder, journal, metrics);
-  acceptor.close("this process only follows another's journal; send it to that one");
-  return open_replica(options.config, folder, journal, health, metrics);
+// What one process does for all that have the journal: webhooks, silence, hearing phones.
+bool others_do(const PlatformOptions& options) {
+  return options.follow != Follow::no || (options.config.broker_keeps && !options.config.broker_on_duty);
 }
+
+// What goes over brokers: the journal to one, or from one; and what phones publish.
+class Transfers {
+ public:
+  Result<void> open(const PlatformOptions& options, const DataFolder& folder, journal::Journal& journal,
+                    const store::Store& store, Health& health, ingest::Acceptor& acceptor, Phones& phones,
+                    Metrics& metrics) {
+    const Config& config = options.config;
+    if (options.follow != Follow::no) {
+      acceptor.close("this process only follows another's journal; send it to that one");
+      return take(open_replica(config, folder, journal, health, metrics));
+    }
+    if (config.broker_keeps) {
+      TRY(take(open_line(config, folder, journal, acceptor, health, metrics)));
+    } else {
+      TRY(take(open_relay(config, folder, journal, metrics)));
+    }
+    if (others_do(options)) return {};
+    return take(open_listening(config, journal, store, acceptor, phones, metrics));
+  }
+  void start(Ending& ending) {
+    for (const auto& one : all_) one->start([&ending](const Error& error) { ending.fail(error); });
+  }
+  void stop() {
+    for (const auto& one : all_ | std::views::reverse) one->stop();
+  }
+
+ private:
+  Result<void> take(Result<std::unique_ptr<Transfer>> opened) {
+    TRY_LET(auto one, std::move(opened));
+    all_.push_back(std::move(one));
+    return {};
+  }
+
+  std::vector<std::unique_ptr<Transfer>> all_;
+};
 
 // What can be asked of these over HTTP.
 void offer(serve::ApiParts& parts, Backups& backups, Phones& phones) {
@@ -402,7 +434,7 @@ struct Opened {
   ingest::Subscriber& subscriber;
   ingest::Keeper& keeper;
   ingest::Silence& silence;
-  Transfer& transfer;
+  Transfers& transfers;
   Backups& backups;
   Erasures& erasures;
   BesideTheLake& beside;
@@ -418,12 +450,11 @@ Result<void> serve_until(std::stop_token stop, const Opened& opened) {
   Ending& ending = opened.ending;
   std::jthread subscribing = subscribe(opened.subscriber, ending);
   std::jthread keeping = keep(opened.keeper);
-  const bool others_do = opened.options.follow != Follow::no || (config.broker_keeps && !config.broker_on_duty);
   std::jthread listening;
-  if (!others_do) listening = std::jthread([&](std::stop_token asked) { opened.silence.run(asked); });
+  if (!others_do(opened.options)) listening = std::jthread([&](std::stop_token asked) { opened.silence.run(asked); });
   const auto outside = watch_outside(opened.options, opened.tokens, opened.tls);
-  opened.transfer.start([&ending](const Error& error) { ending.fail(error); });
-  others_do ? opened.webhooks.leave_to_another() : opened.webhooks.start();
+  opened.transfers.start(ending);
+  others_do(opened.options) ? opened.webhooks.leave_to_another() : opened.webhooks.start();
   if (opened.lake) opened.lake->start([&ending](const Error& error) { ending.fail(error); });
   opened.beside.start(config);
   opened.erasures.start();
@@ -445,7 +476,7 @@ Result<void> serve_until(std::stop_token stop, const Opened& opened) {
   say_stopped(config.data);
   opened.backups.stop();
   opened.beside.chores.stop();
-  opened.transfer.stop();
+  opened.transfers.stop();
   for (std::jthread* thread : {&listening, &subscribing, &keeping}) stop_and_join(*thread);
   if (opened.lake) opened.lake->stop(stop_wait_max);
   TRY(ending.result());
@@ -483,7 +514,8 @@ Result<void> run_platform(const PlatformOptions& options, std::stop_token stop) 
   TRY_LET(const auto phones, open_phones(config));
   ingest::Silence silence(*journal, *opened.store, acceptor, clock, *metrics,
                           std::chrono::seconds(config.stale_after_seconds), &phones->words);
-  TRY_LET(const auto transfer, open_transfer(options, folder, *journal, health, acceptor, *metrics));
+  Transfers transfers;
+  TRY(transfers.open(options, folder, *journal, *opened.store, health, acceptor, *phones, *metrics));
   Backups backups(backup_source(folder, *journal, opened, keeper), system_files(), clock, *metrics);
   Erasures erasures(erasure_parts(config, folder, *journal, *opened.store, keeper, view, *erased, *metrics));
   TRY_LET(const auto copies, open_copies_for_questions(config, folder));
@@ -516,7 +548,7 @@ Result<void> run_platform(const PlatformOptions& options, std::stop_token stop) 
                             .subscriber = subscriber,
                             .keeper = keeper,
                             .silence = silence,
-                            .transfer = *transfer,
+                            .transfers = transfers,
                             .backups = backups,
                             .erasures = erasures,
                             .beside = beside,

@@ -119,6 +119,7 @@ void add_rates(std::vector<std::string>& lines, const Status& status) {
   lines.push_back(row("  quarantined", status.quarantined));
   lines.push_back(row("  rejected", status.rejected));
   lines.push_back(row("  undecodable", status.undecodable));
+  if (status.over_mqtt) lines.push_back(row("over MQTT", *status.over_mqtt));
   lines.push_back(row("requests", status.requests));
   lines.push_back(row("  answered 5xx", status.server_errors));
   lines.push_back(row("  time", status.request));
@@ -149,6 +150,8 @@ void add_custody(std::vector<std::string>& lines, const Status& status) {
   lines.push_back(wide("store visible", shown(status.store_visible, grouped) + behind(status.store_visible)));
   lines.push_back(wide("store durable", shown(status.store_durable, grouped) + behind(status.store_durable)));
   if (status.lake_end) add_lake(lines, status, behind(status.lake_end));
+  if (status.mqtt_working)
+    lines.push_back(wide("phones over MQTT", *status.mqtt_working > 0 ? "heard" : "NOT HEARD; the log says why"));
   if (status.kept)
     lines.push_back(wide("records", grouped(*status.kept) + " stored, " + shown(status.repeats, grouped) +
                                         " repeats, " + shown(status.quarantined.total, grouped) + " quarantined"));
@@ -242,6 +245,8 @@ Status status_of(const Scrape& now, const Scrape* before, Time clock) {
   status.quarantined = flow_of(now, before, accepted, {{"kind", "quarantined"}});
   status.rejected = flow_of(now, before, "waybill_ingest_rejected_total");
   status.undecodable = flow_of(now, before, "waybill_ingest_undecodable_total");
+  status.mqtt_working = metrics.value("waybill_mqtt_working");
+  if (status.mqtt_working) status.over_mqtt = flow_of(now, before, "waybill_mqtt_messages_total");
   status.requests = flow_of(now, before, "waybill_http_requests_total");
   status.server_errors = errors_of(now, before);
   status.request = timing_of(now, before, "waybill_http_request_seconds");
@@ -296,6 +301,8 @@ std::string status_json(const Status& status) {
   put(writer, "quarantined", status.quarantined);
   put(writer, "rejected", status.rejected);
   put(writer, "undecodable", status.undecodable);
+  put(writer, "mqtt_messages", status.over_mqtt.value_or(Flow{}));
+  put(writer, "mqtt_working", status.mqtt_working);
   put(writer, "requests", status.requests);
   put(writer, "server_errors", status.server_errors);
   put(writer, "request_seconds", status.request);

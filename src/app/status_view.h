@@ -41,6 +41,8 @@ struct Status {
   double window_s = 0;
 
   Flow locations, orders, quarantined, rejected, undecodable;
+  std::optional<Flow> over_mqtt;  // messages of phones, where they are listened to
+  std::optional<double> mqtt_working;
   Flow requests, server_errors;
   Timing request, received_to_visible, fix_to_visible, sync;
   std::optional<double> connections;

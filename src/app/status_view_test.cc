@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 namespace waybill::app {
 namespace {
 
@@ -106,6 +108,21 @@ disk               10.0 GiB free of 20.0 GiB (50 %)
 memory             50.0 MiB resident
 connections        12; 40 of 65,536 files open
 )");
+}
+
+TEST(StatusView, shows_whether_phones_are_heard_where_they_are_listened_to) {
+  const std::string messages =
+      "waybill_mqtt_messages_total{form=\"waybill\",outcome=\"kept\"} 7\n"
+      "waybill_mqtt_messages_total{form=\"none\",outcome=\"quarantined\"} 1\n";
+  for (const auto& [working, said] :
+       {std::pair("1", "phones over MQTT   heard"), std::pair("0", "phones over MQTT   NOT HEARD; the log says why")}) {
+    const Status status = status_of(scrape(messages + "waybill_mqtt_working " + working + "\n", 0), nullptr, at_us(0));
+    const auto lines = layout(status);
+    EXPECT_NE(std::ranges::find(lines, said), lines.end()) << working;
+    EXPECT_NE(std::ranges::find(lines, "over MQTT          -                           8"), lines.end());
+    EXPECT_NE(status_json(status).find(R"("mqtt_working":)" + std::string(working)), std::string::npos);
+  }
+  EXPECT_NE(status_json(sample()).find(R"("mqtt_working":null)"), std::string::npos);
 }
 
 TEST(StatusView, fits_into_80_columns_whatever_the_numbers_are) {

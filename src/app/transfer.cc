@@ -119,6 +119,23 @@ Result<std::unique_ptr<Transfer>> open_relay(const Config& config, const DataFol
   });
 }
 
+Result<std::unique_ptr<Transfer>> open_listening(const Config& config, journal::Journal& journal,
+                                                 const store::Store& store, ingest::Acceptor& acceptor, Phones& phones,
+                                                 Metrics& metrics) {
+  if (config.mqtt_url.empty()) return std::make_unique<Nothing>();
+  const auto listening =
+      std::make_shared<ingest::Listening>(journal, store, acceptor,
+                                          ingest::ListenOptions{.topics = config.mqtt_topics,
+                                                                .naive_offset = config.naive_offset,
+                                                                .open = [&config] { return open_listener_of(config); },
+                                                                .passphrases = &phones.passphrases,
+                                                                .words = &phones.words},
+                                          system_clock(), metrics);
+  TRY(listening->open());
+  return std::make_unique<InThread>("listen",
+                                    [listening](const std::stop_token& stop) { return listening->run(stop); });
+}
+
 Result<std::unique_ptr<Transfer>> open_replica(const Config& config, const DataFolder& folder,
                                                journal::Journal& journal, Health& health, Metrics& metrics) {
   struct Parts {

@@ -1,5 +1,5 @@
 // app/transfer.h — the way of the journal over a broker: handed on by the process that writes it or by one beside it, written here
-// from what another hands on, or kept there by all who share it.
+// from what another hands on, or kept there by all who share it; and what phones publish there, into the journal.
 //
 // Order:   open(), start(), stop() when nothing is accepted any more; or run() in the caller's thread.
 // Failure: handing on never ends by itself: it is told in the log and in metrics, and tried again. Of following on_failure hears what
@@ -12,9 +12,11 @@
 
 #include "app/config.h"
 #include "app/data_folder.h"
+#include "app/phones.h"
 #include "base/health.h"
 #include "ingest/accept.h"
 #include "ingest/keep.h"
+#include "ingest/listen.h"
 #include "ingest/relay.h"
 
 namespace waybill::app {
@@ -54,6 +56,10 @@ class Transfer {
 // Nothing where the settings name no broker, or leave it to `waybill relay`. conflict: such a process runs.
 Result<std::unique_ptr<Transfer>> open_relay(const Config& config, const DataFolder& folder, journal::Journal& journal,
                                              Metrics& metrics);
+// What phones publish to an MQTT server, into this journal; nothing where the settings name none.
+Result<std::unique_ptr<Transfer>> open_listening(const Config& config, journal::Journal& journal,
+                                                 const store::Store& store, ingest::Acceptor& acceptor, Phones& phones,
+                                                 Metrics& metrics);
 // This journal is another's, and its relay hands it on.
 Result<std::unique_ptr<Transfer>> open_replica(const Config& config, const DataFolder& folder,
                                                journal::Journal& journal, Health& health, Metrics& metrics);

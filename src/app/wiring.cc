@@ -37,14 +37,28 @@ Result<std::string> secret_in(const std::string& path) {
   return secret;
 }
 
-Result<broker::Login> broker_login(const Config& config) {
-  if (config.broker_user.empty() != config.broker_password_file.empty())
-    return fail(Code::invalid, "broker.user and broker.password_file belong together; only one is given");
-  broker::Login login{.user = config.broker_user, .password = {}, .ca_file = config.broker_ca_file};
+Result<broker::Login> login_of(const std::string& table, const std::string& user, const std::string& password_file,
+                               const std::string& ca_file) {
+  if (user.empty() != password_file.empty())
+    return fail(Code::invalid, table + ".user and " + table + ".password_file belong together; only one is given");
+  broker::Login login{.user = user, .password = {}, .ca_file = ca_file};
   if (!login.user.empty()) {
-    TRY_LET(login.password, secret_in(config.broker_password_file));
+    TRY_LET(login.password, secret_in(password_file));
   }
   return login;
+}
+
+broker::MqttOptions mqtt_options(const std::string& url, MqttVersion version, broker::Login login,
+                                 const std::string& name) {
+  const size_t end = url.find("://");
+  const std::string address = url.substr(end + std::string("://").size());
+  const size_t colon = address.rfind(':');
+  return {.host = address.substr(0, colon),
+          .port = static_cast<uint16_t>(std::stoul(address.substr(colon + 1))),
+          .tls = url.starts_with("mqtts"),
+          .version_5 = version == MqttVersion::v5,
+          .login = std::move(login),
+          .name = name};
 }
 
 std::string sasl_name(SaslMechanism mechanism) {
@@ -144,24 +158,24 @@ Result<std::unique_ptr<store::Store>> open_store_to_read(const Config& config, c
 
 Result<std::unique_ptr<broker::Broker>> open_broker_of(const Config& config) {
   if (config.broker_url.empty()) return fail(Code::invalid, "broker.url is not given: no broker is named");
-  TRY_LET(broker::Login login, broker_login(config));
-  const size_t end = config.broker_url.find("://");
-  const std::string scheme = config.broker_url.substr(0, end);
-  const std::string address = config.broker_url.substr(end + std::string("://").size());
-  const bool tls = scheme == "kafkas" || scheme == "mqtts";
-  if (scheme.starts_with("kafka"))
-    return broker::open_kafka({.servers = address,
-                               .tls = tls,
-                               .sasl_mechanism = sasl_name(config.broker_sasl_mechanism),
-                               .login = std::move(login),
-                               .name = config.broker_name});
-  const size_t colon = address.rfind(':');
-  return broker::open_mqtt({.host = address.substr(0, colon),
-                            .port = static_cast<uint16_t>(std::stoul(address.substr(colon + 1))),
-                            .tls = tls,
-                            .version_5 = config.broker_mqtt_version == MqttVersion::v5,
-                            .login = std::move(login),
-                            .name = config.broker_name});
+  TRY_LET(broker::Login login,
+          login_of("broker", config.broker_user, config.broker_password_file, config.broker_ca_file));
+  if (!config.broker_url.starts_with("kafka"))
+    return broker::open_mqtt(
+        mqtt_options(config.broker_url, config.broker_mqtt_version, std::move(login), config.broker_name));
+  return broker::open_kafka({.servers = config.broker_url.substr(config.broker_url.find("://") + 3),
+                             .tls = config.broker_url.starts_with("kafkas"),
+                             .sasl_mechanism = sasl_name(config.broker_sasl_mechanism),
+                             .login = std::move(login),
+                             .name = config.broker_name});
+}
+
+Result<std::unique_ptr<broker::Listener>> open_listener_of(const Config& config) {
+  TRY_LET(broker::Login login, login_of("mqtt", config.mqtt_user, config.mqtt_password_file, config.mqtt_ca_file));
+  std::vector<std::string> filters;
+  for (const wire::TopicRule& rule : config.mqtt_topics) filters.push_back(rule.filter);
+  return broker::listen_mqtt(mqtt_options(config.mqtt_url, config.mqtt_version, std::move(login), config.mqtt_name),
+                             filters);
 }
 
 Result<std::unique_ptr<lake::Objects>> open_objects_of(const Config& config, const DataFolder& folder,

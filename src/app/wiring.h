@@ -6,6 +6,7 @@
 #include "app/config.h"
 #include "app/data_folder.h"
 #include "broker/broker.h"
+#include "broker/listener.h"
 #include "journal/journal.h"
 #include "lake/copies.h"
 #include "lake/objects.h"
@@ -30,6 +31,8 @@ Result<OpenStore> open_store_for_backup(const Config& config, const DataFolder& 
 Result<std::unique_ptr<store::Store>> open_store_to_read(const Config& config, const DataFolder& folder);
 // The broker that the settings name. invalid: they name none, or do not fit together.
 Result<std::unique_ptr<broker::Broker>> open_broker_of(const Config& config);
+// To what phones publish; mqtt.url is given. Connects by itself. invalid: settings that do not fit together.
+Result<std::unique_ptr<broker::Listener>> open_listener_of(const Config& config);
 // Where the lake is: to write where the data folder is held, else to read. invalid: settings that do not fit together.
 Result<std::unique_ptr<lake::Objects>> open_objects_of(const Config& config, const DataFolder& folder,
                                                        std::stop_token stop);

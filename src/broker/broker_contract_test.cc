@@ -4,9 +4,9 @@
 #include <algorithm>
 #include <functional>
 
-#include "base/environment.h"
+#include "base/random.h"
 #include "broker/kafka_broker.h"
-#include "broker/mqtt_broker.h"
+#include "broker/live_server_for_tests.h"
 #include "broker/simulated_broker.h"
 
 namespace waybill::broker {
@@ -17,35 +17,11 @@ using std::chrono::milliseconds;
 constexpr milliseconds step_wait{500};
 constexpr int steps_max = 60;  // of step_wait, in which nothing comes that has to come
 
-std::string variable(const std::string& name) {
-  return environment_variable("WAYBILL_TEST_BROKER" + name).value_or("");
-}
-bool there_is_a_server() { return !variable("").empty(); }
-
-struct Server {
-  std::string scheme;
-  std::string address;
-};
-Server server() {
-  const std::string url = variable("");
-  const size_t end = url.find("://");
-  return {.scheme = url.substr(0, end), .address = url.substr(end + 3)};
-}
-
-Login login() {
-  return {.user = variable("_USER"), .password = variable("_PASSWORD"), .ca_file = variable("_CA_FILE")};
-}
-
-std::unique_ptr<Broker> open_live(const Login& who, const std::string& address = server().address) {
-  const bool tls = server().scheme.back() == 's';
-  if (server().scheme.starts_with("kafka")) return open_kafka({.servers = address, .tls = tls, .login = who}).value();
-  const size_t colon = address.rfind(':');
-  return open_mqtt({.host = address.substr(0, colon),
-                    .port = static_cast<uint16_t>(std::stoi(address.substr(colon + 1))),
-                    .tls = tls,
-                    .version_5 = variable("_MQTT_VERSION") != "3.1.1",
-                    .login = who})
-      .value();
+std::unique_ptr<Broker> open_live(const Login& who, const std::string& address = live_server().address) {
+  const bool tls = live_server().scheme.back() == 's';
+  if (live_server().scheme.starts_with("kafka"))
+    return open_kafka({.servers = address, .tls = tls, .login = who}).value();
+  return open_mqtt(live_mqtt_options(who, address)).value();
 }
 
 using Open = std::function<std::unique_ptr<Broker>()>;
@@ -247,7 +223,7 @@ INSTANTIATE_TEST_SUITE_P(SimulatedWire, BrokerContract, testing::Values([] {
                          }));
 std::vector<Open> live() {
   if (!there_is_a_server()) return {};
-  return {[] { return open_live(login()); }};
+  return {[] { return open_live(live_login()); }};
 }
 INSTANTIATE_TEST_SUITE_P(LiveBroker, BrokerContract, testing::ValuesIn(live()));
 
@@ -270,15 +246,15 @@ GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(LiveBroker);
 INSTANTIATE_TEST_SUITE_P(Server, LiveBroker, testing::Range(0, there_is_a_server() ? 1 : 0));
 
 TEST_P(LiveBroker, that_cannot_be_reached_is_unavailable) {
-  const auto broker = open_live(login(), "127.0.0.1:1");
+  const auto broker = open_live(live_login(), "127.0.0.1:1");
   const Error said = trouble_of(*broker);
   EXPECT_EQ(said.code, Code::unavailable) << said.message;
   EXPECT_EQ(broker->receive_from({.topic = "trouble", .partition = 0}).error().code, Code::unavailable);
 }
 
 TEST_P(LiveBroker, does_not_let_in_who_has_the_wrong_password) {
-  if (login().user.empty()) return;  // it asks for none
-  Login wrong = login();
+  if (live_login().user.empty()) return;  // it asks for none
+  Login wrong = live_login();
   wrong.password = "wrong";
   const Error said = trouble_of(*open_live(wrong));
   EXPECT_EQ(said.code, Code::denied) << said.message;
@@ -286,16 +262,16 @@ TEST_P(LiveBroker, does_not_let_in_who_has_the_wrong_password) {
 }
 
 TEST_P(LiveBroker, tells_who_may_not_write) {
-  if (variable("_READER").empty()) return;  // it knows no such user
-  Login reader = login();
-  reader.user = variable("_READER");
+  if (live_variable("_READER").empty()) return;  // it knows no such user
+  Login reader = live_login();
+  reader.user = live_variable("_READER");
   const Error said = trouble_of(*open_live(reader));
   EXPECT_EQ(said.code, Code::denied) << said.message;
 }
 
 TEST_P(LiveBroker, that_nobody_vouches_for_is_not_talked_to) {
-  if (variable("_CA_FILE").empty()) return;  // it speaks no TLS
-  Login strangers = login();
+  if (live_variable("_CA_FILE").empty()) return;  // it speaks no TLS
+  Login strangers = live_login();
   strangers.ca_file.clear();
   const Error said = trouble_of(*open_live(strangers));
   EXPECT_EQ(said.code, Code::unavailable) << said.message;

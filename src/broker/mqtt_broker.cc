@@ -10,4 +10,9 @@ Result<std::unique_ptr<Broker>> open_mqtt(const MqttOptions& options) {
   return mqtt->open(options);
 }
 
+Result<std::unique_ptr<Listener>> listen_mqtt(const MqttOptions& options, const std::vector<std::string>& filters) {
+  TRY_LET(const Mqtt* mqtt, late<Mqtt>("waybill_broker_mqtt"));
+  return mqtt->listen(options, filters);
+}
+
 }  // namespace waybill::broker

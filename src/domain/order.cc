@@ -146,6 +146,12 @@ Result<Order> apply(Order order, const OrderCommand& command) {
   return order;
 }
 
+bool is_of_others(const Order& order, std::string_view deliverer) {
+  return !order.assignments.empty() && std::ranges::none_of(order.assignments, [&](const Assignment& assignment) {
+    return assignment.deliverer.text == deliverer;
+  });
+}
+
 void hear_of(Order& order) {
   order.silent_since.reset();
   order.silence_reason.clear();

@@ -95,6 +95,9 @@ inline constexpr size_t assignments_max = 1000;  // an order with more is a mist
 // two deliverers at a time, more than assignments_max).
 Result<Order> apply(Order order, const OrderCommand& command);
 
+// It was assigned, and never to this deliverer: what they send of it would move another's order under the customer's eyes.
+bool is_of_others(const Order& order, std::string_view deliverer);
+
 // News of the order, by whichever way: it is not silent.
 void hear_of(Order& order);
 

@@ -159,5 +159,15 @@ TEST(Order, changes_only_what_a_command_says) {
   EXPECT_EQ(order.created_at, noon);
 }
 
+TEST(Order, is_of_others_where_it_was_assigned_and_never_to_this_one) {
+  Order order;
+  EXPECT_FALSE(is_of_others(order, "anna"));
+  order.assignments = {{.deliverer = DelivererId("anna"), .from = {}, .to = at_us(1)},
+                       {.deliverer = DelivererId("bert"), .from = at_us(1), .to = {}}};
+  EXPECT_FALSE(is_of_others(order, "anna"));
+  EXPECT_FALSE(is_of_others(order, "bert"));
+  EXPECT_TRUE(is_of_others(order, "carl"));
+}
+
 }  // namespace
 }  // namespace waybill

@@ -70,9 +70,7 @@ std::optional<wire::ItemFailure> what_others_carry(const ApiParts& parts, const 
                                                    const Location& location) {
   if (!of_deliverer(request) || !location.order) return std::nullopt;
   const auto view = parts.store.order(*location.order);
-  if (!view || !*view || (*view)->order.assignments.empty()) return std::nullopt;
-  const auto own = [&](const Assignment& assignment) { return assignment.deliverer.text == request.who->subject; };
-  if (std::ranges::any_of((*view)->order.assignments, own)) return std::nullopt;
+  if (!view || !*view || !is_of_others((*view)->order, request.who->subject)) return std::nullopt;
   wire::JsonWriter raw;
   wire::write_location(raw, location);
   return wire::ItemFailure{.field = "order_id",

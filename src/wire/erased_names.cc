@@ -1,8 +1,11 @@
 #include "wire/erased_names.h"
 
+#include <algorithm>
+
 #include "base/check.h"
 #include "base/secret_hash.h"
 #include "wire/json_text.h"
+#include "wire/topic_in.h"
 
 namespace waybill::wire {
 
@@ -55,12 +58,13 @@ bool ErasedNames::names_one(const Event& event) const {
   return has(event.deliverer) || has(event.order) || (event.location && names_one(*event.location));
 }
 
-// The members that name somebody, of an item as it came. What is no object of JSON names nobody that we could know.
+// The members that name somebody, of an item as it came, and the topic that it was published to. What is no object of JSON names nobody that we could know.
 bool ErasedNames::names_one(const Quarantined& quarantined) const {
   if (quarantined.source == "journal") {
     Record record;
     return decode_record(as_bytes(quarantined.raw), record) && names_one(record);
   }
+  if (names_one_in_topic(quarantined.source)) return true;
   JsonChecker checker;
   const std::string_view object = json_trimmed(quarantined.raw);
   if (!checker.check(quarantined.raw) || kind_of(object) != JsonKind::object) return false;
@@ -75,6 +79,18 @@ bool ErasedNames::names_one(const Quarantined& quarantined) const {
     } else if (has(kind, value)) {
       return true;
     }
+  }
+  return false;
+}
+
+// Which of a topic's levels is a deliverer is a setting, which may have been another one then.
+bool ErasedNames::names_one_in_topic(std::string_view source) const {
+  if (!source.starts_with(topic_source)) return false;
+  source.remove_prefix(topic_source.size());
+  while (!source.empty()) {
+    const std::string_view level = source.substr(0, source.find('/'));
+    if (!level.empty() && has(Erasure::Kind::deliverer, level)) return true;
+    source.remove_prefix(std::min(source.size(), level.size() + 1));
   }
   return false;
 }

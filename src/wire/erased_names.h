@@ -56,6 +56,7 @@ class ErasedNames {
   }
   bool has(const std::optional<OrderId>& order) const { return order && has(Erasure::Kind::order, order->text); }
   bool names_one(const Quarantined& quarantined) const;
+  bool names_one_in_topic(std::string_view source) const;
   Left take_out(OrderCommand& command) const;
   Left take_out(Grant& grant) const;
   Left take_out(Remains& remains) const;

@@ -116,5 +116,17 @@ TEST_F(ErasedNamesTest, quarantined_items_are_known_by_their_members_whatever_th
   EXPECT_FALSE(names_it("7,7,7"));
 }
 
+TEST_F(ErasedNamesTest, what_is_quarantined_goes_where_the_topic_names_who_was_erased) {
+  erase(Erasure::Kind::deliverer, "anna");
+  for (const char* source : {"mqtt waybill/anna", "mqtt owntracks/anna/phone", "mqtt anna"}) {
+    Record record = Quarantined{.source = source, .field = {}, .reason = "no JSON", .raw = "{", .received_at = {}};
+    EXPECT_EQ(names.take_out(record), Left::nothing) << source;
+  }
+  for (const char* source : {"mqtt waybill/anna-2", "mqtt waybill/", "waybill/anna"}) {
+    Record record = Quarantined{.source = source, .field = {}, .reason = "no JSON", .raw = "{", .received_at = {}};
+    EXPECT_EQ(names.take_out(record), Left::all) << source;
+  }
+}
+
 }  // namespace
 }  // namespace waybill::wire

@@ -46,6 +46,7 @@ struct InputOptions {
   Time received_at{};  // stamped into what is read
   std::string idempotency_key;  // with "#" and the item's number, from 0, it is the client id of an item without one
   std::string deliverer;  // whose locations these must be; an item that names none is this deliverer\'s
+  bool deliverer_rules = false;  // and one that names another is this deliverer's all the same, instead of being denied
 };
 
 enum class BodyForm { json, ndjson, csv };  // json: one object or an array

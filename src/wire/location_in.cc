@@ -69,9 +69,10 @@ bool read_location(std::string_view object, LocationNeeds needs, const InputOpti
 bool complete_location(LocationFieldSet given, LocationNeeds needs, const InputOptions& options, size_t number,
                        FieldReader& fields, Location& into) {
   if (!options.deliverer.empty()) {
-    if (!into.deliverer)
+    const bool is_another = into.deliverer && into.deliverer->text != options.deliverer;
+    if (!into.deliverer || (is_another && options.deliverer_rules))
       into.deliverer = DelivererId(options.deliverer);
-    else if (into.deliverer->text != options.deliverer)
+    else if (is_another)
       return fields.deny(name_of(LocationField::deliverer_id), "is not the deliverer of this token");
     given.add(LocationField::deliverer_id);
   }

@@ -15,7 +15,7 @@ OTHERS = {"up"}  # Prometheus' own
 METRIC = re.compile(r"\b(?:waybill|process)_[a-z0-9_]+")
 ONLY_WITH_A_CERTIFICATE = {"waybill_tls_certificate_expiry_timestamp_seconds", "waybill_tls_reload_failed_total",
                            "waybill_http_handshakes_failed_total"}
-WITH_A_BROKER = {name for source in ("relay", "replica")
+WITH_A_BROKER = {name for source in ("relay", "replica", "listen")
                  for name in re.findall(r'"(waybill_\w+)"', (ROOT / f"src/ingest/{source}.cc").read_text())}
 LOCATION = {"order_id": 1, "deliverer_id": 1, "latitude": 41, "longitude": -8, "timestamp": "2024-01-15T09:00:00Z"}
 

@@ -15,14 +15,13 @@ namespace waybill::broker {
 namespace {
 
 constexpr int keepalive_s = 20;
-constexpr uint32_t session_s_max = 24 * 3600;  // so long the server collects for one that is away
 constexpr int messages_under_way_max = 200;
+constexpr int packets_a_round_max = 1000;
 constexpr int answer_ms_max = 5000;  // of a server, to a connection
 constexpr int look_ms = 250;  // keepalive is looked after so often
 constexpr std::chrono::milliseconds again_first{50};
 constexpr std::chrono::milliseconds again_max{2000};
 constexpr const char* authorities = "/etc/ssl/certs/ca-certificates.crt";
-constexpr int refused_from = 0x80;  // MQTT 5: reason codes from here on are failures
 
 // One library, one initialisation; it is never taken back, clients may be anywhere.
 void begin_library() {
@@ -39,8 +38,8 @@ Connection& of(void* self) { return *static_cast<Connection*>(self); }
 
 }  // namespace
 
-Connection::Connection(const MqttOptions& options, std::string client_id, bool keep_session)
-    : options_(options), client_id_(std::move(client_id)), keep_session_(keep_session) {}
+Connection::Connection(const MqttOptions& options, std::string client_id, const Session& session)
+    : options_(options), client_id_(std::move(client_id)), session_(session) {}
 
 Connection::~Connection() {
   stop();
@@ -52,7 +51,7 @@ Result<void> Connection::start() {
   begin_library();
   wake_fd_ = ::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
   if (wake_fd_ < 0) return fail(Code::unavailable, "mqtt: no event descriptor");
-  client_ = mosquitto_new(client_id_.c_str(), !keep_session_, this);
+  client_ = mosquitto_new(client_id_.c_str(), session_.kept.count() == 0, this);
   if (client_ == nullptr) return fail(Code::invalid, "mqtt: the client id " + client_id_ + " is refused");
   TRY(configure());
   set_callbacks();
@@ -83,6 +82,12 @@ Result<void> Connection::configure() {
            "version"));
   TRY(took(mosquitto_max_inflight_messages_set(client_, messages_under_way_max), "messages under way"));
   TRY(took(mosquitto_int_option(client_, MOSQ_OPT_TCP_NODELAY, 1), "TCP_NODELAY"));
+  if (session_.unacknowledged_max > 0)
+    TRY(took(mosquitto_int_option(client_, MOSQ_OPT_RECEIVE_MAXIMUM, session_.unacknowledged_max),
+             "messages without an acknowledgement"));
+  // A client of several threads leaves all sending to the one that asks it to.
+  if (session_.answers == Session::Answers::when_asked)
+    TRY(took(mosquitto_threaded_set(client_, true), "answers when asked"));
   if (!options_.login.user.empty())
     TRY(took(mosquitto_username_pw_set(client_, options_.login.user.c_str(), options_.login.password.c_str()),
              "user and password"));
@@ -104,7 +109,7 @@ void Connection::set_callbacks() {
                                                 const mosquitto_property*) { of(self).came(*message); });
   mosquitto_subscribe_v5_callback_set(
       client_, [](mosquitto*, void* self, int, int count, const int* granted, const mosquitto_property*) {
-        of(self).subscribed(count > 0 ? granted[0] : refused_from);
+        of(self).subscribed(std::span(granted, static_cast<size_t>(count)));
       });
 }
 
@@ -163,14 +168,15 @@ bool Connection::connect(const std::stop_token& stop) {
     lost("cannot be connected to");
     return false;
   }
-  if (!keep_session_) {
+  if (session_.kept.count() == 0) {
     mosquitto_reinitialise(client_, client_id_.c_str(), true, this);
     static_cast<void>(configure());  // it took the same before
     set_callbacks();
   }
   mosquitto_property* properties = nullptr;
-  if (options_.version_5 && keep_session_)
-    mosquitto_property_add_int32(&properties, MQTT_PROP_SESSION_EXPIRY_INTERVAL, session_s_max);
+  if (options_.version_5 && session_.kept.count() > 0)
+    mosquitto_property_add_int32(&properties, MQTT_PROP_SESSION_EXPIRY_INTERVAL,
+                                 static_cast<uint32_t>(session_.kept.count()));
   const int error =
       mosquitto_connect_bind_v5(client_, options_.host.c_str(), options_.port, keepalive_s, nullptr, properties);
   mosquitto_property_free_all(&properties);
@@ -180,6 +186,25 @@ bool Connection::connect(const std::stop_token& stop) {
   return false;
 }
 
+bool Connection::wants_to_write() const { return (may_write() || !connected_) && mosquitto_want_write(client_); }
+
+// In order: the server hears that we go, and whatever may still be said before.
+void Connection::take_leave() {
+  if (!connected_ || !may_write()) return;
+  mosquitto_disconnect(client_);
+  if (mosquitto_want_write(client_)) mosquitto_loop_write(client_, 1);
+}
+
+// The library reads a packet a call. Nobody sees the state before all that has come is in it, so what came together is a group.
+int Connection::read_what_is_there() {
+  for (int packets = 0; packets < packets_a_round_max; ++packets) {
+    if (const int error = mosquitto_loop_read(client_, 1); error != MOSQ_ERR_SUCCESS) return error;
+    pollfd more{.fd = mosquitto_socket(client_), .events = POLLIN, .revents = 0};
+    if (!may_read() || ::poll(&more, 1, 0) <= 0) break;
+  }
+  return MOSQ_ERR_SUCCESS;
+}
+
 // One round; the lock is free only while it waits.
 int Connection::talk() {
   const int socket = mosquitto_socket(client_);
@@ -187,7 +212,7 @@ int Connection::talk() {
   short wanted = 0;
   {
     const auto held = lock();
-    wanted = static_cast<short>((may_read() ? POLLIN : 0) | (mosquitto_want_write(client_) ? POLLOUT : 0));
+    wanted = static_cast<short>((may_read() ? POLLIN : 0) | (wants_to_write() ? POLLOUT : 0));
   }
   std::array<pollfd, 2> waited{pollfd{.fd = socket, .events = wanted, .revents = 0},
                                pollfd{.fd = wake_fd_, .events = POLLIN, .revents = 0}};
@@ -196,9 +221,9 @@ int Connection::talk() {
   static_cast<void>(::read(wake_fd_, &woken, sizeof woken));
   const auto held = lock();
   if ((waited[0].revents & (POLLIN | POLLHUP | POLLERR)) != 0)
-    if (const int error = mosquitto_loop_read(client_, 1); error != MOSQ_ERR_SUCCESS) return error;
+    if (const int error = read_what_is_there(); error != MOSQ_ERR_SUCCESS) return error;
   if (connected_) turn();
-  if (mosquitto_want_write(client_))
+  if (wants_to_write())
     if (const int error = mosquitto_loop_write(client_, 1); error != MOSQ_ERR_SUCCESS) return error;
   return mosquitto_loop_misc(client_);
 }
@@ -212,7 +237,7 @@ void Connection::run(const std::stop_token& stop) {
       auto held = lock();
       if (connected_) again = again_first;
       if (stop.stop_requested()) {
-        if (connected_) mosquitto_disconnect(client_);
+        take_leave();
         return;
       }
       lost(std::string("the connection is gone: ") + mosquitto_strerror(error));

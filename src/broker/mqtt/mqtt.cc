@@ -7,6 +7,7 @@
 #include <map>
 
 #include "broker/mqtt/connection.h"
+#include "broker/mqtt/listening.h"
 
 namespace waybill::broker {
 namespace {
@@ -25,11 +26,15 @@ std::string client_id(const MqttOptions& options, const char* way, const Line& l
   return id;
 }
 
+bool is_granted(std::span<const int> granted) {
+  return !granted.empty() && std::ranges::all_of(granted, [](int level) { return level < refused_from; });
+}
+
 // Sends what is not acknowledged again on each connection, in order; so it needs no session of the server's.
 class MqttOutbox final : public Outbox, private Connection {
  public:
   MqttOutbox(const MqttOptions& options, const Line& line)
-      : Connection(options, client_id(options, "-out-", line), false), topic_(topic_of(line)) {}
+      : Connection(options, client_id(options, "-out-", line), Session{}), topic_(topic_of(line)) {}
   ~MqttOutbox() override { stop(); }
 
   using Connection::start;
@@ -116,7 +121,8 @@ class MqttOutbox final : public Outbox, private Connection {
 class MqttInbox final : public Inbox, private Connection {
  public:
   MqttInbox(const MqttOptions& options, const Line& line)
-      : Connection(options, client_id(options, "-in-", line), true), topic_(topic_of(line)) {}
+      : Connection(options, client_id(options, "-in-", line), {.kept = std::chrono::hours(24)}),
+        topic_(topic_of(line)) {}
   ~MqttInbox() override { stop(); }
 
   Result<void> open() {
@@ -148,8 +154,8 @@ class MqttInbox final : public Inbox, private Connection {
 
  private:
   void connected() override { static_cast<void>(mosquitto_subscribe(client(), nullptr, topic_.c_str(), qos)); }
-  void subscribed(int granted) override {
-    subscribed_ = granted < refused_from;
+  void subscribed(std::span<const int> granted) override {
+    subscribed_ = is_granted(granted);
     if (!subscribed_) broken_ = Error{Code::denied, "mqtt: the server does not let us subscribe to " + topic_};
     changed_.notify_all();
   }
@@ -200,6 +206,6 @@ Result<std::unique_ptr<Broker>> open(const MqttOptions& options) {
 
 }  // namespace
 
-extern "C" const Mqtt waybill_broker_mqtt{.open = &open};
+extern "C" const Mqtt waybill_broker_mqtt{.open = &open, .listen = &listen_to};
 
 }  // namespace waybill::broker

@@ -7,6 +7,7 @@ namespace waybill::broker {
 
 struct Mqtt {
   Result<std::unique_ptr<Broker>> (*open)(const MqttOptions& options);
+  Result<std::unique_ptr<Listener>> (*listen)(const MqttOptions& options, const std::vector<std::string>& filters);
 };
 
 extern "C" const Mqtt waybill_broker_mqtt;
