@@ -261,6 +261,13 @@ std::vector<Setting> access_settings() {
   };
 }
 
+std::vector<Setting> map_settings() {
+  return {
+      text("map.tiles", "--map-tiles", &Config::map_tiles, "a PMTiles file",
+           "streets below the pages' maps, as vector tiles; those of Porto where it is not given"),
+  };
+}
+
 std::vector<Setting> notify_settings() {
   return {
       text("notify.allow", "--notify-allow", &Config::notify_allow, "addresses and networks with commas between",
@@ -452,8 +459,9 @@ std::vector<Setting> query_settings() {
 // Settings of one table stand together, so that `waybill config` prints each table once.
 std::vector<Setting> make_settings() {
   std::vector<Setting> all;
-  for (const auto group : {general_settings, http_settings, storage_settings, access_settings, notify_settings,
-                           sources_settings, broker_settings, lake_settings, transform_settings, query_settings})
+  for (const auto group :
+       {general_settings, http_settings, storage_settings, access_settings, map_settings, notify_settings,
+        sources_settings, broker_settings, lake_settings, transform_settings, query_settings})
     for (Setting& setting : group()) all.push_back(std::move(setting));
   for (Setting& setting : all) {
     setting.variable = "WAYBILL_" + setting.name;

@@ -64,6 +64,8 @@ struct Config {
   uint64_t privacy_trail_minutes = 10;
   uint64_t privacy_after_close_minutes = 60;
 
+  std::string map_tiles;
+
   std::string notify_allow;
   std::string notify_ca_file;
   uint64_t notify_timeout_seconds = 10;
