@@ -42,11 +42,12 @@ const drawn = [
   { like: /^(water|ocean|water_polygons)/, layers: (id) => [fill(id, "--map-water")] },
   { like: /waterway|water_lines/, layers: (id) => [stroke(id, "", "--map-water", 0.6)] },
   { like: /building/, layers: (id) => [{ ...fill(id, "--map-building"), minzoom: 14 }] },
-  { like: /^(roads?|streets?|transportation|highways?)$/, layers: (id) => [stroke(id, "casing", "--map-casing", 1.35), stroke(id, "", "--map-street", 1)] },
+  { like: /^(roads?|streets?|transportation|highways?)$/, layers: (id) => [stroke(id, "casing", "--map-casing", 1.3), stroke(id, "", "--map-street", 1, "--map-far")] },
   { like: /name|label/, layers: (id) => [label(id, 14)] },
   { like: /^places?$/, layers: (id) => [label(id, 8)] },
 ];
 
+const paint_of = ({ paint, far }) => (far ? ["interpolate", ["linear"], ["zoom"], 12, colour(far), 14, colour(paint)] : colour(paint));
 const fill = (id, paint) => ({ id, source: "tiles", "source-layer": id, type: "fill", filter: ["==", ["geometry-type"], "Polygon"],
   paint: { "fill-color": colour(paint), "fill-antialias": false }, metadata: { paint } });
 
@@ -54,15 +55,17 @@ const fill = (id, paint) => ({ id, source: "tiles", "source-layer": id, type: "f
 const rank = ["match", ["coalesce", ["get", "kind"], ["get", "class"], ["get", "highway"], ""],
   ["highway", "motorway", "trunk"], 1.9, ["major_road", "primary", "secondary"], 1.4,
   ["path", "footway", "track", "steps", "rail", "ferry"], 0.35, 1];
-const stroke = (id, part, paint, width) => ({ id: id + part, source: "tiles", "source-layer": id, type: "line",
+// `far`: its colour where the map shows much, and the street is a hair.
+const stroke = (id, part, paint, width, far) => ({ id: id + part, source: "tiles", "source-layer": id, type: "line",
   filter: ["match", ["geometry-type"], ["LineString", "MultiLineString"], true, false],
-  layout: { "line-cap": "round", "line-join": "round" }, metadata: { paint },
-  paint: { "line-color": colour(paint),
-    "line-width": ["interpolate", ["exponential", 1.6], ["zoom"], 10, ["*", rank, 0.5 * width], 14, ["*", rank, 2.6 * width], 18, ["*", rank, 17 * width]] } });
+  layout: { "line-cap": "round", "line-join": "round" }, metadata: { paint, far },
+  paint: { "line-color": paint_of({ paint, far }),
+    "line-width": ["interpolate", ["exponential", 1.6], ["zoom"], 10, ["*", rank, 0.7 * width], 14, ["*", rank, 2.8 * width], 18, ["*", rank, 17 * width]] } });
 
+const street_names = /road|street|transportation|highway/;
 const label = (id, minzoom) => ({ id: id + "label", source: "tiles", "source-layer": id, type: "symbol", minzoom, metadata: { paint: "--map-label", halo: "--map-land" },
   filter: ["has", "name"], layout: { "text-field": ["get", "name"], "text-size": 11.5, "text-font": ["sans-serif"],
-    "symbol-placement": ["match", ["geometry-type"], ["LineString", "MultiLineString"], "line", "point"] },
+    "symbol-placement": street_names.test(id) ? "line" : "point" },
   paint: { "text-color": colour("--map-label"), "text-halo-color": colour("--map-land"), "text-halo-width": 1.4 } });
 
 function style_of(held) {
@@ -120,7 +123,7 @@ export async function make_map(container, { label: name, attribution, recoloured
   if (attribution) attribution.textContent = held?.attribution ?? "";
   dark.addEventListener("change", () => {
     for (const { id, type, metadata } of map.getStyle().layers) {
-      if (metadata?.paint) map.setPaintProperty(id, painted[type], colour(metadata.paint));
+      if (metadata?.paint) map.setPaintProperty(id, painted[type], paint_of(metadata));
       if (metadata?.halo) map.setPaintProperty(id, "text-halo-color", colour(metadata.halo));
     }
     recoloured?.(map);

@@ -357,7 +357,8 @@ async function begin() {
   bind_zoom(map, { closer: element("closer"), farther: element("farther") });
   chosen.add_layers();
   const places = [...orders.values()].filter((order) => order.to).map((order) => order.to);
-  if (places.length > 0) {
+  if (chosen.id !== null) chosen.fit();
+  else if (places.length > 0) {
     const box = places.reduce((found, place) => found.extend(place), new maplibregl.LngLatBounds(places[0], places[0]));
     map.fitBounds(box, { padding: 60, maxZoom: 15, animate: false });
   }

@@ -49,7 +49,7 @@ export class Quarantine {
     } catch (error) {
       return say(element("quarantine-count"), error.message);
     }
-    say(element("quarantine-count"), this.items.length === 0 ? "Nothing is in quarantine." : `${this.items.length}${this.whole ? "" : " or more"} items; the newest ${Math.min(shown_max, this.items.length)} are below.`);
+    say(element("quarantine-count"), this.items.length === 0 ? "Nothing is in quarantine." : `${this.items.length}${this.whole ? "" : " or more"} ${this.items.length === 1 ? "item" : "items"}${this.items.length > shown_max ? `; the newest ${shown_max} are below` : ""}.`);
     const reasons = new Map();
     for (const { field, reason } of this.items) reasons.set(`${field || "item"}: ${reason}`, (reasons.get(`${field || "item"}: ${reason}`) ?? 0) + 1);
     const often = [...reasons].sort((a, b) => b[1] - a[1]).slice(0, 8);

@@ -73,7 +73,7 @@ export class Replay {
   begin() {
     this.shown = true;
     element("player").hidden = false;
-    this.go_to(this.from);
+    this.go_to(Math.min(...this.tracks.map((track) => track.fixes[0].at)));
     this.play(true);
   }
 

@@ -3,6 +3,7 @@ import { age_words, bytes_words, element, make, read, read_json, say, span_words
 
 const every_ms = 2000;
 const kept_samples = 60;      // of the small curves
+const curve_samples_min = 9;  // fewer do not fill its width
 const late_records = 5000;    // a hop that is so far behind is shown as late
 const late_rows = 1_000_000;  // of the treated tables, which are made every few minutes
 const answer_rows_max = 500;
@@ -63,8 +64,9 @@ function hops_now() {
   const before = samples.length > 5 ? samples.at(-6) : samples[0] === now ? null : samples[0];
   const end = now.sum("waybill_journal_durable_offset");
   const behind = (mark) => (mark === null || end === null ? null : Math.max(0, end - mark));
-  const p50 = (name) => now.quantile(before, name, 0.5);
-  const p99 = (name) => now.quantile(before, name, 0.99);
+  // Of the last seconds; where nothing happened in them, of all since the start.
+  const p50 = (name) => now.quantile(before, name, 0.5) ?? now.quantile(null, name, 0.5);
+  const p99 = (name) => now.quantile(before, name, 0.99) ?? now.quantile(null, name, 0.99);
   const shown = behind(now.sum("waybill_store_visible_offset"));
   const lake = now.sum("waybill_lake_bronze_end_offset");
   const treated = now.sum("waybill_transform_lag_rows");
@@ -121,7 +123,7 @@ function show_curve(into, name, value) {
   const values = [...(curves.get(name) ?? []), value ?? 0].slice(-kept_samples);
   curves.set(name, values);
   const most = Math.max(...values, 1e-9);
-  const points = values.map((one, index) => `${((index + kept_samples - values.length) * 100) / (kept_samples - 1)},${(27 - (one / most) * 25).toFixed(1)}`).join(" ");
+  const points = values.map((one, index) => `${((index * 100) / Math.max(values.length - 1, curve_samples_min)).toFixed(1)},${(27 - (one / most) * 25).toFixed(1)}`).join(" ");
   const line = into.querySelector("polyline");
   if (line) line.setAttribute("points", points);
   else into.append(svg("svg", { viewBox: "0 0 100 28", preserveAspectRatio: "none", "aria-hidden": "true" }, svg("polyline", { points })));

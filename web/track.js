@@ -1,6 +1,6 @@
 // The customer's page: one order, by the link in the address, as far as the privacy rules show it.
 import { age_words, clock_words, element, follow, metres_words, read_json, say, span_words, state_words } from "/web/words.js";
-import { all, bind_zoom, circle, colour, Glide, line, make_map, metres_between } from "/web/map.js";
+import { all, bind_zoom, circle, colour, Glide, heading_of, line, make_map, metres_between } from "/web/map.js";
 
 const link = decodeURIComponent(location.pathname.split("/")[2] ?? "");
 const with_link = `link=${encodeURIComponent(link)}`;
@@ -153,6 +153,13 @@ const glide = new Glide((place, heading) => {
   keep_in_sight();
 });
 
+// Until it has moved on this page, its way says where it is going.
+function face_ahead() {
+  if (glide.heading !== null || way.length < 2 || !glide.place || !courier) return;
+  glide.heading = heading_of(way.at(-2), way.at(-1));
+  glide.jump(glide.place);
+}
+
 let way_drawn_at = 0;
 function draw_way(now) {
   if (!map || (!now && performance.now() - way_drawn_at < 150)) return;
@@ -166,7 +173,7 @@ function draw_way(now) {
 }
 
 function sheet_padding() {
-  return wide.matches ? { top: 70, right: 80, bottom: 70, left: element("order").getBoundingClientRect().right + 60 } : { top: 60, right: 60, bottom: 75, left: 45 };
+  return wide.matches ? { top: 70, right: 80, bottom: 70, left: element("order").getBoundingClientRect().right + 60 } : { top: 60, right: 85, bottom: 75, left: 40 };
 }
 
 function corners() {
@@ -228,6 +235,7 @@ function place_all(gap_ms, animate = true) {
     glide.place = null;
   }
   placed = true;
+  face_ahead();
   draw_way(true);
   if (first || order.position === "area") show_all(animate && !first);
 }
@@ -262,6 +270,7 @@ async function read_way() {
   try {
     const track = await read_json(`/v1/orders/${encodeURIComponent(order_id)}/track?limit=10000&${with_link}`, { open: true });
     way = track.locations.filter((fix) => !fix.ahead).map((fix) => [fix.longitude, fix.latitude]);
+    face_ahead();
     draw_way(true);
   } catch { /* the way that it came is shown from here on */ }
 }

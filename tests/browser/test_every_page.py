@@ -45,13 +45,13 @@ def city(shared):
         state = ["start", "on_the_way", "on_the_way", "on_the_way", "arrived"][number % 5]
         seconds_ago = 400 if number % 30 == 7 else number % 25
         send(shared, *[location(2000 + number, *place, seconds_ago + 5 * (len(way) - index), state, 100 + number) for index, place in enumerate(way)])
-    way = walk(streets, 4, 100)
+    way = walk(streets, 109, 100)
     odd = [location(1042, *place, 1500 - 5 * index, deliverer=42) for index, place in enumerate(way[:40])]
     odd += [location(1042, *way[40], 1300 - 20 * index, deliverer=42) for index in range(15)]
-    odd += [location(1042, *place, 400 - 5 * index, deliverer=42) for index, place in enumerate(way[50:80])]
+    odd += [location(1042, *place, 60 - 2 * index, deliverer=42) for index, place in enumerate(way[50:80])]
     send(shared, *odd[-30:])
     send(shared, *odd[:-30], location(1042, 141.2, -8.6, deliverer=42))
-    way = walk(streets, 21, 80)
+    way = walk(streets, 57, 80)
     assert shared.post("/v1/orders", {"order_id": 1001, "deliverer_id": 7, "at": ago(600), "promised_at": ago(-900), "destination": {
         "latitude": way[-1][0], "longitude": way[-1][1], "address": "Rua de Cedofeita 12, Porto"}}).status_code == 200
     send(shared, *[location(1001, *place, 5 * (50 - index)) for index, place in enumerate(way[:50])])
@@ -92,4 +92,4 @@ def test_a_page_fits_and_can_be_used_by_everybody(city, screens, axe, name, size
     assert not violations(page, axe)
     if folder := os.environ.get("SCREENSHOTS"):
         page.wait_for_timeout(2500)  # for the map's last tiles: of the picture only
-        page.screenshot(path=Path(folder) / f"{name}_{size}_{scheme}.png")
+        page.screenshot(path=Path(folder) / f"{name}_{size}{'_dark' if scheme == 'dark' else ''}.png")
