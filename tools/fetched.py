@@ -19,7 +19,7 @@ import pinned_venv
 
 TOOLS = pathlib.Path(__file__).resolve().parent
 # What the wheels are made for: Debian 12 has glibc 2.36. What they are used for does not ask for a Python.
-WHEEL = ["--only-binary=:all:", "--platform=manylinux_2_28_x86_64", "--python-version=3.11", "--implementation=cp"]
+WHEEL = ["--only-binary=:all:", "--platform=manylinux_2_28_x86_64", "--platform=manylinux_2_17_x86_64", "--python-version=3.11", "--implementation=cp"]
 # pip asks a source package for its metadata, which runs code: that of the archive, after its checksum, and that of sdist.txt,
 # which would look for a CMake newer than Debian's if it were not told that none is needed.
 SDIST = ["--no-binary=:all:", "--no-build-isolation"]

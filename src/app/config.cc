@@ -6,6 +6,7 @@
 #include <charconv>
 #include <sstream>
 
+#include "app/settings.h"
 #include "base/environment.h"
 #include "base/files.h"
 #include "ingest/parcel.h"
@@ -258,6 +259,13 @@ std::vector<Setting> access_settings() {
              "so much of the way that it came they see with an exact place"),
       number("privacy.after_close_minutes", "--privacy-after-close-minutes", &Config::privacy_after_close_minutes, 0,
              525'600, "a customer may read an order so long after its end"),
+  };
+}
+
+std::vector<Setting> map_settings() {
+  return {
+      text("map.tiles", "--map-tiles", &Config::map_tiles, "a PMTiles file",
+           "streets below the pages' maps, as vector tiles; those of Porto where it is not given"),
   };
 }
 
@@ -525,9 +533,9 @@ std::vector<Setting> query_settings() {
 // Settings of one table stand together, so that `waybill config` prints each table once.
 std::vector<Setting> make_settings() {
   std::vector<Setting> all;
-  for (const auto group :
-       {general_settings, http_settings, storage_settings, access_settings, notify_settings, sources_settings,
-        phones_settings, broker_settings, mqtt_settings, lake_settings, transform_settings, query_settings})
+  for (const auto group : {general_settings, http_settings, storage_settings, access_settings, map_settings,
+                           notify_settings, sources_settings, phones_settings, broker_settings, mqtt_settings,
+                           lake_settings, transform_settings, query_settings})
     for (Setting& setting : group()) all.push_back(std::move(setting));
   for (Setting& setting : all) {
     setting.variable = "WAYBILL_" + setting.name;

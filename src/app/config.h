@@ -5,7 +5,6 @@
 #pragma once
 
 #include <filesystem>
-#include <functional>
 #include <map>
 #include <optional>
 #include <string>
@@ -64,6 +63,8 @@ struct Config {
   uint64_t privacy_area_metres = 1000;
   uint64_t privacy_trail_minutes = 10;
   uint64_t privacy_after_close_minutes = 60;
+
+  std::string map_tiles;
 
   std::string notify_allow;
   std::string notify_ca_file;
@@ -126,18 +127,6 @@ struct Config {
 
 // Of a setting that has several with commas between; empty for an empty text.
 std::vector<std::string> names_of(std::string_view text);
-
-struct Setting {
-  std::string name;  // in the file: "journal.keep_mib"
-  std::string flag;  // "--journal-keep-mib"
-  std::string variable;  // "WAYBILL_JOURNAL_KEEP_MIB"
-  std::string expects;  // "a number of MiB"
-  std::string help;
-  std::function<bool(Config&, const std::string&)> set;  // false: not what it expects
-  std::function<std::string(const Config&)> show;
-};
-
-const std::vector<Setting>& settings();
 
 struct LoadedConfig {
   Config config;

@@ -4,6 +4,8 @@
 
 #include <cstdio>
 
+#include "app/settings.h"
+
 namespace waybill::app {
 
 ConfigFlags::ConfigFlags(CLI::App& command) {

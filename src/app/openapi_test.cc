@@ -5,7 +5,7 @@
 #include <set>
 
 #include "app/assets.h"
-#include "app/platform.h"
+#include "app/pages.h"
 #include "app/webhooks.h"
 #include "base/simulated_files.h"
 #include "serve/live.h"

@@ -8,7 +8,6 @@
 #include <thread>
 
 #include "app/access.h"
-#include "app/assets.h"
 #include "app/backups.h"
 #include "app/erasures.h"
 #include "app/lake_chores.h"
@@ -18,11 +17,13 @@
 #include "app/lake_view.h"
 #include "app/lake_writer.h"
 #include "app/name_key.h"
+#include "app/pages.h"
 #include "app/phones.h"
 #include "app/serving.h"
 #include "app/simulate.h"
 #include "app/sources.h"
 #include "app/supervised.h"
+#include "app/tiles.h"
 #include "app/transfer.h"
 #include "app/version.h"
 #include "app/webhooks.h"
@@ -93,27 +94,6 @@ void greet(const Config& config, const std::string& url, Demo demo) {
   std::printf("  data  %s   (waybill verify --data %s)\n  stop  Ctrl-C\n", config.data.c_str(), config.data.c_str());
   std::fflush(stdout);
 }
-
-}  // namespace
-
-std::vector<serve::Page> pages() {
-  return {
-      {.path = "/", .content_type = "text/html; charset=utf-8", .bytes = page_html(), .encoding = {}},
-      {.path = "/web/waybill.css", .content_type = "text/css; charset=utf-8", .bytes = page_css(), .encoding = {}},
-      {.path = "/web/waybill.js", .content_type = "text/javascript; charset=utf-8", .bytes = page_js(), .encoding = {}},
-      {.path = "/login", .content_type = "text/html; charset=utf-8", .bytes = login_html(), .encoding = {}},
-      {.path = "/web/login.js", .content_type = "text/javascript; charset=utf-8", .bytes = login_js(), .encoding = {}},
-      {.path = "/web/streets.geojson",
-       .content_type = "application/geo+json",
-       .bytes = porto_streets_gz(),
-       .encoding = "gzip"},
-      {.path = "/openapi.json", .content_type = "application/json", .bytes = openapi_json(), .encoding = {}},
-      {.path = "/docs", .content_type = "text/html; charset=utf-8", .bytes = docs_html(), .encoding = {}},
-      {.path = "/web/docs.css", .content_type = "text/css; charset=utf-8", .bytes = docs_css(), .encoding = {}},
-      {.path = "/web/docs.js", .content_type = "text/javascript; charset=utf-8", .bytes = docs_js(), .encoding = {}}};
-}
-
-namespace {
 
 SimulateOptions demo_couriers(const std::string& url, std::string token) {
   SimulateOptions couriers;
@@ -419,7 +399,9 @@ class Transfers {
 };
 
 // What can be asked of these over HTTP.
-void offer(serve::ApiParts& parts, Backups& backups, Phones& phones) {
+void offer(serve::ApiParts& parts, const Health& health, Backups& backups, Phones& phones) {
+  parts.not_ready_because = [&health] { return health.reasons(); };
+  parts.pages = pages();
   parts.start_backup = [&backups](const std::string& to, uint64_t keep) { return backups.start(to, keep); };
   parts.backup_state = [&backups] { return backups.state(); };
   phones.offer(parts);
@@ -520,6 +502,7 @@ Result<void> run_platform(const PlatformOptions& options, std::stop_token stop) 
   Erasures erasures(erasure_parts(config, folder, *journal, *opened.store, keeper, view, *erased, *metrics));
   TRY_LET(const auto copies, open_copies_for_questions(config, folder));
   BesideTheLake beside(config, folder, *copies, clock, *metrics, lake.get(), view, keeper);
+  TRY_LET(const serve::TileArchive tiles, open_tiles(config, system_files()));
   TRY_LET(const auto webhooks, open_webhooks({config, folder, *journal, *opened.store, progress, *metrics}));
   serve::ApiParts parts{.acceptor = acceptor,
                         .journal = *journal,
@@ -529,14 +512,13 @@ Result<void> run_platform(const PlatformOptions& options, std::stop_token stop) 
                         .clock = clock,
                         .audit = *audit,
                         .options = api_options(config, entrance.secure()),
-                        .not_ready_because = [&health] { return health.reasons(); },
-                        .pages = pages(),
+                        .tiles = &tiles,
                         .tokens = entrance.tokens.get(),
                         .live = &live,
                         .webhooks = webhooks.get(),
                         .erasures = &erasures};
   beside.offer(parts, config);
-  offer(parts, backups, *phones);
+  offer(parts, health, backups, *phones);
   TRY_LET(const auto server, serve::open_server(server_options(config, entrance.tls.get()), serve::api_routes(parts),
                                                 *gate, durability_of(*journal, ending), progress, *metrics, clock));
 

@@ -2,11 +2,9 @@
 #pragma once
 
 #include <stop_token>
-#include <vector>
 
 #include "app/config.h"
 #include "app/reload.h"
-#include "serve/api.h"
 
 namespace waybill::app {
 
@@ -27,8 +25,5 @@ struct PlatformOptions {
 // Failure: what cannot be opened, before anything is served; a failed sync while serving (what was not acknowledged may be lost,
 //          what was is kept).
 Result<void> run_platform(const PlatformOptions& options, std::stop_token stop);
-
-// The built-in pages and what they load; /openapi.json.
-std::vector<serve::Page> pages();
 
 }  // namespace waybill::app

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 
+#include "app/settings.h"
 #include "base/log.h"
 #include "base/supervisor.h"
 

@@ -105,6 +105,7 @@ class AccessDesk {
     wire::JsonWriter json;
     json.begin_object().key("link").text(made->secret).key("order_id").id((*order)->order.id);
     json.key("read").text("/v1/orders/" + percent_encoded(*id) + "?link=" + made->secret);
+    json.key("page").text("/t/" + made->secret);
     write_grant(json, made->grant);
     json.end_object();
     return keep(request, made->grant, "make a link", 201, json.take());

@@ -20,6 +20,7 @@
 #include "serve/erasures.h"
 #include "serve/hooks.h"
 #include "serve/http.h"
+#include "serve/tiles.h"
 #include "serve/tokens.h"
 #include "store/store.h"
 #include "wire/phones/phone_in.h"
@@ -32,7 +33,7 @@ enum class AnswerForm : uint8_t { json, csv };
 
 // A file of the built-in pages.
 struct Page {
-  std::string path;              // "/web/waybill.js"
+  std::string path;              // "/web/words.js"; "/t/{link}" stands for every link
   std::string_view content_type;
   std::string_view bytes;        // lives as long as the server
   std::string encoding;          // "gzip" where the bytes are packed
@@ -92,6 +93,7 @@ struct ApiParts {
   ApiOptions options = {};
   std::function<std::vector<std::string>()> not_ready_because;  // empty: ready
   std::vector<Page> pages = {};
+  const TileArchive* tiles = nullptr;  // none: the pages' map has no streets
   const Tokens* tokens = nullptr;  // none: nobody is told apart
   const wire::Passphrases* passphrases = nullptr;  // of phones that encrypt; none: their messages are quarantined
   ingest::PhoneWords* phone_words = nullptr;  // what phones say of themselves; none: nobody listens

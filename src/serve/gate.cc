@@ -157,8 +157,8 @@ class Gate final : public Door {
 
   // Where the store cannot tell, it holds.
   std::function<bool()> pass(const Request& request) override {
-    if (!tokens_ || !request.who) return [] { return true; };
-    return [this, text = credential_of(request).text] {
+    if (!request.who) return [] { return true; };
+    return [this, text = tokens_ ? credential_of(request).text : *request.query_value("link")] {
       const auto known = know(text);
       return known || known.error().code != Code::denied;
     };
@@ -283,7 +283,7 @@ class Gate final : public Door {
 
   // Without keys the address is what protects us: who asks is on this machine. A page of elsewhere in a browser here is not:
   // neither by a request that it sends across, nor under a name of its own that it lets lead to us (DNS rebinding).
-  std::optional<Reply> open_to(const Route& route, const Request& request) {
+  std::optional<Reply> open_to(const Route& route, Request& request) {
     if (!from_here(request.header("Host")) && options_.trusted_proxies.empty())
       return forbidden(route, request, "without keys only this machine's own names are answered, not that Host", "Host",
                        "localhost or a loopback address");
@@ -295,7 +295,21 @@ class Gate final : public Door {
       if (!welcome(origin) && !harmless(route, request))
         return forbidden(route, request, "without keys a page of another origin may neither write nor watch", "Origin",
                          "this server's own");
-    return std::nullopt;
+    return open_to_customer(route, request);
+  }
+
+  // Who comes with a customer's link sees what the customer sees, also where everybody else may see all.
+  std::optional<Reply> open_to_customer(const Route& route, Request& request) {
+    if (route.act == Act::greet || request.query.find("link=") == std::string_view::npos) return std::nullopt;
+    const std::optional<std::string> link = request.query_value("link");
+    if (!link) return std::nullopt;
+    auto known = is_link(*link) ? know(*link) : Result<Who>(fail(Code::denied, "the link is not known"));
+    if (!known)
+      return known.error().code == Code::denied ? unknown(route, request, known.error().message)
+                                                : reply_of(known.error());
+    request.who = std::move(*known);
+    if (may(request.who->role, route.act)) return std::nullopt;
+    return forbidden(route, request, "a customer may not do this", "link", "none");
   }
 
   static bool from_here(std::string_view host) {

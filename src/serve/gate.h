@@ -1,7 +1,8 @@
 // serve/gate.h — the door with keys: who a request's credential says it is, whether that may do what it asks, and how often.
 //
 // A credential is a token (Authorization: Bearer, the password of Basic, ?token=, the cookie of a session) or the secret of a
-// customer's link (Bearer, ?link=). With no keys every request is let in as it is: the process listens on loopback only then.
+// customer's link (Bearer, ?link=). With no keys every request is let in as it is, one with ?link= as that customer's: the
+// process listens on loopback only then.
 // Threads:  all methods from any of the loops' threads.
 // Failure:  401 without a credential that holds, 403 where it may not do this, 429 with Retry-After; each in the audit.
 // Limits:   known_max credentials are remembered; whether one was taken back is asked again after known_ms_max. After

@@ -114,6 +114,27 @@ TEST_F(GateTest, without_keys_a_page_of_elsewhere_neither_writes_nor_reads_under
   EXPECT_EQ(knock(Act::read, {{"Host", "127.0.0.1.evil.example"}}), 403);
 }
 
+TEST_F(GateTest, without_keys_a_link_shows_what_its_customer_sees) {
+  gate_ = make_gate(nullptr, *store_, *audit_, clock_, *metrics_, {});
+  const Issued link = *make_link(OrderId("1001"), clock_.now() + std::chrono::hours(1), {}, clock_.now());
+  const std::string query = "link=" + link.secret;
+  EXPECT_EQ(knock(Act::read_order, {}, query), 401) << "not made yet";
+  keep(link.grant);
+  EXPECT_EQ(knock(Act::read_order, {}, query), 0);
+  ASSERT_TRUE(request_.who);
+  EXPECT_EQ(request_.who->role, Role::customer);
+  EXPECT_EQ(request_.who->subject, "1001");
+  EXPECT_EQ(knock(Act::read, {}, query), 403);
+  EXPECT_EQ(knock(Act::read_order, {}, "link=nonsense"), 401);
+  EXPECT_EQ(knock(Act::read_order, {}, query), 0);
+  const auto may_stay = gate_->pass(request_);
+  EXPECT_TRUE(may_stay());
+  keep(take_back(Grant::Kind::link, link.grant.id, {}, clock_.now()));
+  clock_.advance(known_ms_max);
+  EXPECT_FALSE(may_stay());
+  EXPECT_EQ(knock(Act::read_order, {}, query), 401);
+}
+
 TEST_F(GateTest, a_token_lets_its_role_do_what_it_may_and_no_more) {
   const std::string token = issued(Role::deliverer).secret;
   EXPECT_EQ(bearing(token, Act::write), 0);

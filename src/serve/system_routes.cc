@@ -3,11 +3,13 @@
 #include "base/hash.h"
 #include "serve/api.h"
 #include "serve/problem.h"
+#include "wire/compression.h"
 #include "wire/json_out.h"
 
 namespace waybill::serve {
 namespace {
 
+constexpr size_t page_bytes_max = 8 << 20;  // unpacked
 constexpr std::string_view text_plain = "text/plain; charset=utf-8";
 constexpr std::string_view text_metrics = "text/plain; version=0.0.4; charset=utf-8";
 
@@ -29,15 +31,23 @@ Reply page_reply(const Page& page, const std::string& tag, const Request& reques
   reply.headers.emplace_back("Cache-Control", "no-cache");
   reply.headers.emplace_back(
       "Content-Security-Policy",
-      "default-src 'self'; img-src 'self' data:; object-src 'none'; base-uri 'none'; form-action 'self'; "
-      "frame-ancestors 'none'");
+      "default-src 'none'; script-src 'self'; worker-src 'self'; style-src 'self'; img-src 'self' data:; "
+      "connect-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'");
   reply.headers.emplace_back("Referrer-Policy", "no-referrer");  // a link in an address is a credential
   if (request.header("If-None-Match") == tag) {
     reply.status = 304;
     return reply;
   }
-  if (!page.encoding.empty()) reply.headers.emplace_back("Content-Encoding", page.encoding);
   reply.body = page.bytes;
+  if (page.encoding.empty()) return reply;
+  reply.headers.emplace_back("Vary", "Accept-Encoding");
+  if (request.header("Accept-Encoding").find(page.encoding) != std::string_view::npos) {
+    reply.headers.emplace_back("Content-Encoding", page.encoding);
+    return reply;
+  }
+  auto plain = wire::decompress(page.bytes, wire::Compression::gzip, page_bytes_max);
+  if (!plain) return reply_of(plain.error());
+  reply.body = std::move(*plain);
   return reply;
 }
 
@@ -55,12 +65,14 @@ std::vector<Route> system_routes(const ApiParts& parts) {
       {.method = Method::get, .act = Act::observe, .pattern = "/metrics", .handler = [parts](const Request&) {
          return Reply{.status = 200, .body = parts.metrics.expose(), .content_type = text_metrics};
        }});
+  if (parts.tiles != nullptr) routes.push_back(tile_route(*parts.tiles));
   for (const Page& page : parts.pages) {
     const std::string tag = '"' + to_hex(hash128(as_bytes(page.bytes))).substr(0, 16) + '"';
     routes.push_back({.method = Method::get,
                       .act = Act::greet,
                       .pattern = page.path,
-                      .handler = [page, tag](const Request& request) { return page_reply(page, tag, request); }});
+                      .handler = [page, tag](const Request& request) { return page_reply(page, tag, request); },
+                      .where = page.encoding.empty() ? Where::loop : Where::pool});  // it may have to be unpacked
   }
   return routes;
 }

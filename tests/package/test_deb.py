@@ -89,7 +89,7 @@ def test_it_holds_what_a_service_needs_and_nothing_writable_or_foreign(package, 
         "/usr/share/doc/waybill/copyright", "/usr/share/doc/waybill/OPERATIONS.md", "/usr/share/doc/waybill/FORMATS.md",
         "/usr/share/doc/waybill/examples/waybill.rules.yml", "/usr/share/doc/waybill/examples/prometheus.yml",
         "/usr/share/doc/waybill/examples/waybill.json", "/usr/share/doc/waybill/duckdb.LICENSE",
-        "/usr/share/doc/waybill/arrow.LICENSE", "/usr/share/doc/waybill/arrow.NOTICE", *LIBRARIES, *OURS,
+        "/usr/share/doc/waybill/arrow.LICENSE", "/usr/share/doc/waybill/arrow.NOTICE", "/usr/share/doc/waybill/maplibre.LICENSE", *LIBRARIES, *OURS,
         *(f"/usr/share/doc/waybill/examples/{path.name}" for folder in ("examples", "haproxy") for path in (ROOT / "deploy" / folder).iterdir())}
     for mode, owner, *_, name in listed:
         assert owner == "root/root", name
