@@ -64,7 +64,14 @@ std::string sha256_hex(Bytes bytes) {
 struct Exchange {
   S3Answer answer;
   const std::stop_token* stop = nullptr;
+  int times_sent = 0;
 };
+
+// libcurl sends a request again by itself where a connection that was used before ends without an answer.
+int count_sending(void* of, char*, char*, int, int) {
+  ++static_cast<Exchange*>(of)->times_sent;
+  return CURL_PREREQFUNC_OK;
+}
 
 size_t take_body(char* data, size_t, size_t size, void* into) {
   static_cast<Exchange*>(into)->answer.body.append(data, size);
@@ -94,6 +101,7 @@ struct Attempt {
   std::string said{};  // by curl, where there is no answer
   S3Answer answer{};
   milliseconds retry_after{0};
+  int times_sent = 0;
 
   bool again() const {
     switch (transport) {
@@ -137,10 +145,10 @@ class CurlS3Client final : public S3Client {
       TRY_LET(Attempt attempt, once(request));
       if (!attempt.again()) {
         if (attempt.transport != CURLE_OK) return give_up(request, attempt, tries);
-        attempt.answer.tried_before = tried_before;
+        attempt.answer.tried_before = tried_before || attempt.times_sent > 1;
         return std::move(attempt.answer);
       }
-      tried_before = tried_before || attempt.may_have_been_done();
+      tried_before = tried_before || attempt.times_sent > 1 || attempt.may_have_been_done();
       const milliseconds wait = std::max(wait_before(tries + 1), attempt.retry_after);
       if (request.repeat == Repeat::never || options_.stop.stop_requested() ||
           system_clock().steady() - begin + wait > options_.retry_for)
@@ -192,6 +200,7 @@ class CurlS3Client final : public S3Client {
     set_body(curl, request, exchange);
 
     Attempt attempt{.transport = curl_easy_perform(curl)};
+    attempt.times_sent = exchange.times_sent;
     if (attempt.transport != CURLE_OK) {
       attempt.said = one_line(said[0] != '\0' ? said.data() : curl_easy_strerror(attempt.transport));
     } else {
@@ -250,6 +259,8 @@ class CurlS3Client final : public S3Client {
     curl_easy_setopt(curl, CURLOPT_WRITEDATA, &exchange);
     curl_easy_setopt(curl, CURLOPT_HEADERFUNCTION, take_header);
     curl_easy_setopt(curl, CURLOPT_HEADERDATA, &exchange);
+    curl_easy_setopt(curl, CURLOPT_PREREQFUNCTION, count_sending);
+    curl_easy_setopt(curl, CURLOPT_PREREQDATA, &exchange);
     curl_easy_setopt(curl, CURLOPT_NOPROGRESS, 0L);
     curl_easy_setopt(curl, CURLOPT_XFERINFOFUNCTION, stop_asked);
     curl_easy_setopt(curl, CURLOPT_XFERINFODATA, &exchange);

@@ -24,7 +24,14 @@ std::string error_answer(int status, const std::string& code, const std::string&
                             "</Message>" + more + "</Error>");
 }
 
-// Answers in the given order, one a connection.
+// The same on a connection that stays open for the next request.
+const std::string stays_open = "Connection: keep-alive";
+std::string kept_open(std::string answer) {
+  const std::string closes = "Connection: close";
+  return answer.replace(answer.find(closes), closes.size(), stays_open);
+}
+
+// Answers in the given order, one a connection unless it is kept open.
 class Script {
  public:
   explicit Script(std::deque<std::string> answers) : answers_(std::move(answers)) {}
@@ -43,8 +50,13 @@ class Script {
 
  private:
   void serve(const Socket& connection, const std::stop_token& stop) {
+    while (answer_one(connection, stop)) continue;
+  }
+
+  // Whether the connection stays open.
+  bool answer_one(const Socket& connection, const std::stop_token& stop) {
     const std::string request = read_request(connection, stop);
-    if (request.empty()) return;
+    if (request.empty()) return false;
     std::string next;
     {
       std::lock_guard lock(mutex_);
@@ -56,9 +68,9 @@ class Script {
         answers_.pop_front();
       }
     }
-    if (next.empty()) return;
+    if (next.empty()) return false;
     if (request.starts_with("HEAD")) next.resize(next.find("\r\n\r\n") + 4);
-    connection.send(next);
+    return connection.send(next) && next.find(stays_open) != std::string::npos;
   }
 
   std::mutex mutex_;
@@ -196,6 +208,17 @@ TEST(S3Objects, after_a_lost_answer_what_is_there_and_equal_is_ours) {
     EXPECT_EQ(script.asked(),
               (Lines{"PUT /goods/lake/a", "PUT /goods/lake/a", "HEAD /goods/lake/a", "GET /goods/lake/a"}));
   }
+}
+
+TEST(S3Objects, after_an_answer_that_a_used_connection_lost_what_is_there_and_equal_is_ours) {
+  Script script(
+      {kept_open(answer(200)), cut, error_answer(412, "PreconditionFailed"), answer(200, "1"), answer(206, "1")});
+  const auto objects = opened(script.url());
+  ASSERT_TRUE(objects->put("before", as_bytes("2"), IfThere::conflict));
+  const auto done = put_new(*objects);
+  EXPECT_TRUE(done) << done.error().message;
+  EXPECT_EQ(script.asked(), (Lines{"PUT /goods/lake/before", "PUT /goods/lake/a", "PUT /goods/lake/a",
+                                   "HEAD /goods/lake/a", "GET /goods/lake/a"}));
 }
 
 TEST(S3Objects, after_a_lost_answer_what_is_there_and_different_is_a_conflict) {
