@@ -62,6 +62,11 @@ add_library(mqtt INTERFACE)
 target_link_libraries(mqtt INTERFACE PkgConfig::libmosquitto)
 # libqrencode 4.1 (LGPL-2.1, linked dynamically): the QR codes that a phone's app is set up with.
 pkg_check_modules(qrencode REQUIRED IMPORTED_TARGET libqrencode)
+# libmongoc 1.23 (Apache-2.0): MongoDB's protocol, its servers found and watched, TLS and logins; linked with a shared object that is loaded
+# when the store is there.
+pkg_check_modules(libmongoc REQUIRED IMPORTED_TARGET libmongoc-1.0)
+add_library(mongo INTERFACE)
+target_link_libraries(mongo INTERFACE PkgConfig::libmongoc)
 # CLI11 2.1 (BSD-3): flags and help. toml++ 3.3 (MIT): the configuration file.
 find_package(CLI11 REQUIRED)
 find_path(TOMLPP_INCLUDE toml++/toml.h REQUIRED)

@@ -28,7 +28,7 @@ import services
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 LIVE = ["e2e"]  # the suites of tests/ that also meet the release build
-LIVE_ONLY = ["api", "brokers", "browser", "package", "s3"]  # those that meet no other
+LIVE_ONLY = ["api", "brokers", "browser", "mongo", "package", "s3"]  # those that meet no other
 LONGEST = ["crash", "e2e"]
 PROGRAM_S_MAX = 30 * 60  # a test program or Python suite that runs longer is stopped and has failed
 CRASH_CYCLES = 50  # kills of a running process in script/test; script/soak does this many for each of its minutes
@@ -254,6 +254,8 @@ def run_live(tally):
     tally.suite("lake, versitygw with TLS", lambda: server_outcome(lake, "versitygw-tls", "LiveS3/ObjectsContract*:*LiveS3Tls*"))
     for server in services.BROKERS:
         tally.suite(f"broker, {server}", lambda server=server: server_outcome(broker, server, "*LiveBroker*"))
+    store = ROOT / "build" / "dev" / "src" / "store" / "store_tests"
+    tally.suite("store, mongo", lambda: server_outcome(store, "mongo", "*LiveMongo*"))
     for name in LIVE + LIVE_ONLY:
         tally.suite(f"{name}, release", lambda: live_outcome(ROOT / "tests" / name))
 

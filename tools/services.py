@@ -38,18 +38,23 @@ class Failed(Exception):
     """Says what did not work and what to do."""
 
 
+def go_that_is(needs, to_build, else_at):
+    found = shutil.which("go") or shutil.which("go", path="/usr/local/go/bin")
+    said = subprocess.run([found, "version"], capture_output=True, text=True, check=True).stdout if found else ""
+    have = re.search(r"go(\d+)\.(\d+)", said)
+    if not have or (int(have[1]), int(have[2])) < needs:
+        raise Failed(f"{to_build} is built with Go {needs[0]}.{needs[1]} or newer, and here is {said.strip() or 'none'}. Debian 12 has "
+                     f"none that is new enough: install the Go project's own, or put {to_build} at {else_at}")
+    return found
+
+
 def go_program(module, version, needs, name=""):
     """A program from the Go module proxy, whose checksum database vouches for what is built."""
     name = name or module.rsplit("/", 1)[1]
     folder = CACHE / f"{name}-{version}"
     program = folder / name
     if not program.exists():
-        found = shutil.which("go") or shutil.which("go", path="/usr/local/go/bin")
-        said = subprocess.run([found, "version"], capture_output=True, text=True, check=True).stdout if found else ""
-        have = re.search(r"go(\d+)\.(\d+)", said)
-        if not have or (int(have[1]), int(have[2])) < needs:
-            raise Failed(f"{name} is built with Go {needs[0]}.{needs[1]} or newer, and here is {said.strip() or 'none'}. Debian 12 has "
-                         f"none that is new enough: install the Go project's own, or put {name} at {program}")
+        found = go_that_is(needs, name, program)
         making = CACHE / f"{name}-{version}.{os.getpid()}"
         print(f"building {name} {version}, once; this takes some minutes", file=sys.stderr, flush=True)
         built = subprocess.run([found, "install", "-ldflags", "-s -w", f"{module}@{version}"], stdout=sys.stderr,
@@ -287,9 +292,113 @@ class KafkaCluster:
         return "kafka://" + ",".join(f"127.0.0.1:{port}" for port in self.ports.values())
 
 
+# What FerretDB 1.24.0 needs so that a store can stand on it: (file, what is there once, what is to be there).
+NAMESPACE_LOCK = """package handler
+
+import "sync"
+
+// nsLocks serializes commands that read, change and write back, by collection, within this process.
+var nsLocks sync.Map
+
+func lockNS(db, coll string) func() {
+	v, _ := nsLocks.LoadOrStore(db+"."+coll, new(sync.Mutex))
+	mu := v.(*sync.Mutex)
+	mu.Lock()
+
+	return mu.Unlock
+}
+"""
+FERRETDB_PATCHES = [
+    # An update of many statements held a connection of the pool for each until its end, and waited for ever for one more.
+    ("msg_update.go", r"(closer := iterator\.NewMultiCloser\(\)\n)\t\tdefer closer\.Close\(\)\n", r"\1"),
+    ("msg_update.go", r'(result, err := common\.UpdateDocument\(ctx, c, "update", iter, &u\)\n)', r"\1\t\tcloser.Close()\n"),
+    # What is read, changed and written back was not locked: one of two at a time was lost.
+    ("msg_update.go", r"(?s)(func \(h \*Handler\) updateDocument\(.*?\{\n)", r"\1\tdefer lockNS(params.DB, params.Collection)()\n\n"),
+    ("msg_findandmodify.go", r"(?s)(func \(h \*Handler\) findAndModifyDocument\(.*?\{\n)",
+     r"\1\tdefer lockNS(params.DB, params.Collection)()\n\n")]
+# FerretDB asks for documents by an expression that none of its own indexes serves.
+FERRETDB_SETUP = """
+alter database ferretdb set jit = off;
+alter database ferretdb set enable_seqscan = off;
+create or replace function index_ids() returns event_trigger language plpgsql as $$
+declare made record;
+begin
+  for made in select * from pg_event_trigger_ddl_commands() where object_type = 'table' loop
+    if exists (select from pg_attribute where attrelid = made.objid and attname = '_jsonb') then
+      execute format('create index on %s using gin ((_jsonb->''_id'') jsonb_path_ops) with (fastupdate=off)', made.object_identity);
+    end if;
+  end loop;
+end $$;
+drop event trigger if exists index_ids;
+create event trigger index_ids on ddl_command_end when tag in ('CREATE TABLE') execute function index_ids();
+"""
+
+
+def ferretdb():
+    """MongoDB's protocol over PostgreSQL, with the patches that make it keep what it acknowledges."""
+    version = "v1.24.0"
+    program = CACHE / f"ferretdb-{version}-patched" / "ferretdb"
+    if program.exists():
+        return program
+    go = go_that_is(needs=(1, 22), to_build="FerretDB", else_at=program)
+    with tempfile.TemporaryDirectory(dir=made(CACHE), prefix="ferretdb-") as scratch:
+        scratch = pathlib.Path(scratch)
+        (scratch / "get").mkdir()
+        (scratch / "get/go.mod").write_text("module get\n\ngo 1.22\n")
+        print(f"building ferretdb {version}, once; this takes some minutes", file=sys.stderr, flush=True)
+        # Not `go install`, which would ask for a list of all its versions.
+        got = subprocess.run([go, "mod", "download", "-json", f"github.com/FerretDB/FerretDB@{version}"], cwd=scratch / "get",
+                             capture_output=True, text=True)
+        if got.returncode != 0:
+            raise Failed(f"ferretdb {version} could not be fetched: {got.stdout[-2000:]} {got.stderr[-2000:]}")
+        source = scratch / "source"
+        shutil.copytree(json.loads(got.stdout)["Dir"], source)
+        for path in [source, *source.rglob("*")]:
+            path.chmod(path.stat().st_mode | 0o200)
+        (source / "build/version/version.txt").write_text(version)
+        (source / "build/version/package.txt").write_text("unknown")
+        handler = source / "internal/handler"
+        (handler / "nslock.go").write_text(NAMESPACE_LOCK)
+        for name, was, now in FERRETDB_PATCHES:
+            text, count = re.subn(was, now, (handler / name).read_text())
+            if count != 1:
+                raise Failed(f"ferretdb {version}: a patch of {name} fits {count} times")
+            (handler / name).write_text(text)
+        built = subprocess.run(["nice", go, "build", "-ldflags", "-s -w", "-o", scratch / "ferretdb", "./cmd/ferretdb"], cwd=source,
+                               stdout=sys.stderr, env=os.environ | {"GOTOOLCHAIN": "local", "GOFLAGS": "-mod=mod -p=1 -buildvcs=false"})
+        if built.returncode != 0:
+            raise Failed(f"ferretdb {version} could not be built")
+        made(program.parent)
+        os.replace(scratch / "ferretdb", program)
+    return program
+
+
+def mongo(folder, port):
+    """What speaks MongoDB's protocol and can be had: FerretDB, over the postgres of the same folder. It is one server, so it shows nothing
+    of replicas, elections or shards."""
+    program = ferretdb()
+    below = state_of(folder.parent, "postgres")["port"]
+    place = f"127.0.0.1:{below}/ferretdb"
+    login = os.environ | {"PGPASSWORD": PASSWORD}
+    asked = ["psql", "-q", "-h", "127.0.0.1", "-p", str(below), "-U", "waybill", "-v", "ON_ERROR_STOP=1"]
+    there = subprocess.run([*asked, "-At", "-d", "postgres", "-c", "select 1 from pg_database where datname = 'ferretdb'"],
+                           env=login, capture_output=True, text=True)
+    if there.returncode == 0 and there.stdout.strip() != "1":
+        there = subprocess.run([*asked, "-d", "postgres", "-c", "create database ferretdb"], env=login, capture_output=True, text=True)
+    if there.returncode == 0:
+        there = subprocess.run([*asked, "-d", "ferretdb"], input=FERRETDB_SETUP, env=login, capture_output=True, text=True)
+    if there.returncode != 0:
+        raise Failed(f"the database below FerretDB could not be made: {there.stderr}")
+    return [program, "--handler=postgresql", f"--postgresql-url=postgres://waybill:{PASSWORD}@{place}?pool_max_conns=40",
+            f"--listen-addr=127.0.0.1:{port}", "--debug-addr=-", "--telemetry=disable", "--log-level=warn", f"--state-dir={made(folder / 'state')}",
+            "--test-enable-new-auth", f"--setup-username={USER}", f"--setup-password={PASSWORD}", "--setup-database=ferretdb"], {}
+
+
 # Each: what starts it in a folder on a port, as a command and its environment.
 SERVICES = {"versitygw": versitygw, "versitygw-tls": versitygw_tls, "minio": minio, "postgres": postgres,
-            "postgres-tls": postgres_tls, "mosquitto": mosquitto, "mosquitto-tls": mosquitto_tls, "nats": nats, "kafka": kafka}
+            "postgres-tls": postgres_tls, "mosquitto": mosquitto, "mosquitto-tls": mosquitto_tls, "nats": nats, "kafka": kafka,
+            "mongo": mongo}
+NEEDS = {"mongo": "postgres"}  # that runs in the same folder
 MQTT = ("mosquitto", "mosquitto-tls", "nats")
 BROKERS = ("kafka", *MQTT)
 BUCKETS = ("versitygw", "versitygw-tls", "minio")
@@ -303,6 +412,9 @@ def environment_of(folder, name):
     if name.startswith("postgres"):
         return {"WAYBILL_TEST_POSTGRES": f"postgresql://waybill@127.0.0.1:{port}/postgres", "WAYBILL_TEST_POSTGRES_PASSWORD": PASSWORD,
                 "WAYBILL_TEST_POSTGRES_CA_FILE": str(certificate) if tls else ""}
+    if name == "mongo":
+        return {"WAYBILL_TEST_MONGO": f"mongodb://127.0.0.1:{port}", "WAYBILL_TEST_MONGO_USER": USER, "WAYBILL_TEST_MONGO_PASSWORD": PASSWORD,
+                "WAYBILL_TEST_MONGO_OPTIONS": "?authSource=ferretdb&authMechanism=SCRAM-SHA-256"}
     if name == "kafka":
         return {"WAYBILL_TEST_BROKER": f"kafka://127.0.0.1:{port}"}
     if name in MQTT:
@@ -357,6 +469,8 @@ def state_of(folder, name):
 
 def start(folder, name, port=0):
     """On this port, where it has to be the one that it had."""
+    if name in NEEDS:
+        start(folder, NEEDS[name])
     state = state_of(folder, name)
     for last in (False, False, True):  # another program may take the free port before the server does
         if state:
@@ -422,6 +536,13 @@ def kill(folder, name):
     stop(folder, name)
 
 
+def stop_all(folder, name):
+    """With what it needed."""
+    stop(folder, name)
+    if name in NEEDS:
+        stop(folder, NEEDS[name])
+
+
 @contextlib.contextmanager
 def running(name):
     """One of its own, empty at first; gives the environment that tests find it by."""
@@ -431,7 +552,7 @@ def running(name):
             start(folder, name)
             yield environment_of(folder, name)
         finally:
-            stop(folder, name)
+            stop_all(folder, name)
 
 
 def main():
@@ -450,7 +571,7 @@ def main():
             for key, value in environment_of(FOLDER, name).items():
                 print(f"export {key}={shlex.quote(value)}")
         elif asked.what == "down":
-            stop(FOLDER, name)
+            stop_all(FOLDER, name)
         else:
             state = state_of(FOLDER, name)
             print(f"{name}: " + (f"runs as {state['pid']} at {next(iter(environment_of(FOLDER, name).values()))}" if state else "does not run"))

@@ -27,7 +27,7 @@ THIRD_PARTY = {
     "openssl/": ["serve", "lake/s3"], "pugixml.hpp": ["wire", "lake/s3"], "csv.h": ["wire"], "curl/": ["app", "notify", "lake/s3"], "CLI/": ["app"], "qrencode.h": ["app"], "toml++/": ["app", "transform"],
     "spdlog/": ["base"], "fmt/": ["base"], "prometheus/": ["base"], "isa-l": ["base"], "xxhash.h": ["base"],
     "systemd/": ["base"], "parquet/": ["lake/parquet"], "arrow/": ["lake/parquet"], "duckdb.h": ["transform/duckdb"], "libpq-fe.h": ["transform/postgres"], "s2/": ["lake"],
-    "librdkafka/": ["broker/kafka"], "mosquitto.h": ["broker/mqtt"], "mqtt_protocol.h": ["broker/mqtt"],
+    "librdkafka/": ["broker/kafka"], "mosquitto.h": ["broker/mqtt"], "mqtt_protocol.h": ["broker/mqtt"], "mongoc/": ["store/mongo"],
 }
 # The operating system's own headers. Files, time and randomness are asked for in base only; sockets and signals elsewhere.
 SYSTEM = re.compile(r"(sys|netinet|netdb|arpa|linux|cxxabi|dlfcn|fcntl|unistd|signal|poll|pthread|errno|dirent|termios|stdlib)\b")

@@ -13,7 +13,7 @@ namespace {
 struct Elsewhere {
   std::string_view what;
   std::string_view until;
-  enum class Where : uint8_t { everywhere, bucket, broker } where = Where::everywhere;
+  enum class Where : uint8_t { everywhere, bucket, broker, database } where = Where::everywhere;
 };
 constexpr std::array elsewhere = {
     Elsewhere{"backups that were made before it was done",
@@ -35,12 +35,15 @@ constexpr std::array elsewhere = {
     Elsewhere{"the broker's topic, and platforms that follow this one",
               "the topic's retention; each of those erases by itself and has a certificate of its own",
               Elsewhere::Where::broker},
+    Elsewhere{"MongoDB's oplog, free parts of its files and its own backups",
+              "they are overwritten, or you remove them", Elsewhere::Where::database},
 };
 
 bool is_of(const Elsewhere& one, const Certificate& certificate) {
   switch (one.where) {
     case Elsewhere::Where::bucket: return certificate.lake_in_bucket;
     case Elsewhere::Where::broker: return certificate.handed_on;
+    case Elsewhere::Where::database: return certificate.store_in_database;
     case Elsewhere::Where::everywhere: break;
   }
   return true;
@@ -132,6 +135,7 @@ Result<void> write_certificate(Files& files, const std::string& folder, const Ce
   if (certificate.done_at) json.key("done_at_us").integer(to_us(*certificate.done_at));
   json.key("lake").text(certificate.lake_in_bucket ? "bucket" : certificate.lake_looked_at ? "folder" : "none");
   json.key("handed_on").integer(certificate.handed_on ? 1 : 0);
+  json.key("store_in_database").integer(certificate.store_in_database ? 1 : 0);
   json.key("certificate").raw(to_json(certificate)).end_object();
   return write_file_atomically(files, certificate_path(folder, certificate.position), json.take() + "\n");
 }
@@ -157,6 +161,7 @@ Result<std::optional<Certificate>> read_certificate(Files& files, const std::str
   certificate.lake_in_bucket = lake_in == "bucket";
   certificate.lake_looked_at = lake_in != "none";
   certificate.handed_on = file.has("handed_on") && file.number("handed_on") != 0;
+  certificate.store_in_database = file.has("store_in_database") && file.number("store_in_database") != 0;
   certificate.starts = json.number("starts");
   if (json.has("step")) certificate.step = json.text("step");
   if (json.has("why")) certificate.why = json.text("why");

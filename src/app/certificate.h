@@ -33,6 +33,7 @@ struct Certificate {
   bool lake_looked_at = false;
   bool lake_in_bucket = false;
   bool handed_on = false;  // the journal, by a broker
+  bool store_in_database = false;  // which keeps its own history
 };
 
 std::string certificate_path(const std::string& folder, const std::string& position);

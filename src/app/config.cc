@@ -210,6 +210,19 @@ std::vector<Setting> http_settings() {
   };
 }
 
+Setting store_url_setting() {
+  Setting setting =
+      text("store.url", "--store-url", &Config::store_url, "mongodb://HOST:PORT,…/DATABASE, without a password",
+           "of store.engine mongo: the servers and, with ?options behind it, how they are spoken to");
+  setting.set = [](Config& config, const std::string& value) {
+    if (!value.empty() && !value.starts_with("mongodb://") && !value.starts_with("mongodb+srv://")) return false;
+    if (value.find('@') != std::string::npos) return false;  // `waybill config` and errors show it
+    config.store_url = value;
+    return true;
+  };
+  return setting;
+}
+
 std::vector<Setting> storage_settings() {
   constexpr uint64_t mib_max = 1 << 24;
   return {
@@ -229,6 +242,15 @@ std::vector<Setting> storage_settings() {
              "what was received longer ago is let go, in spans of 65536 records; 0: kept for ever"),
       number("store.disk_mib_max", "--store-disk-mib-max", &Config::store_disk_mib_max, 0, mib_max,
              "disk budget of the store; beyond it the oldest is let go; 0: the disk is the limit"),
+      choice("store.engine", "--store-engine", &Config::store_engine,
+             {{"rocksdb", StoreEngine::rocksdb}, {"mongo", StoreEngine::mongo}},
+             "where the store is: files in the data folder, or a MongoDB server"),
+      store_url_setting(),
+      text("store.user", "--store-user", &Config::store_user, "a name", "who logs in; nobody where it is not given"),
+      text("store.password_file", "--store-password-file", &Config::store_password_file, "a file",
+           "its password, for its owner's eyes only (0600)"),
+      text("store.ca_file", "--store-ca-file", &Config::store_ca_file, "a PEM file",
+           "authorities that the server's certificate must come from: TLS; the system's with ?tls=true in the URL"),
   };
 }
 

@@ -20,6 +20,7 @@ namespace waybill::app {
 
 enum class SaslMechanism : uint8_t { plain, scram_sha_256, scram_sha_512 };
 enum class MqttVersion : uint8_t { v3_1_1, v5 };
+enum class StoreEngine : uint8_t { rocksdb, mongo };
 
 struct Config {
   std::string listen = "127.0.0.1:5000";
@@ -45,6 +46,11 @@ struct Config {
   uint64_t store_flush_seconds = 60;
   uint64_t store_keep_days = 0;
   uint64_t store_disk_mib_max = 0;
+  StoreEngine store_engine = StoreEngine::rocksdb;
+  std::string store_url;
+  std::string store_user;
+  std::string store_password_file;
+  std::string store_ca_file;
   Duration naive_offset{};
   uint64_t stale_after_seconds = 120;
 

@@ -46,6 +46,23 @@ Result<std::string> read_format(const std::string& path, Files& files) {
   return line;
 }
 
+// "waybill journal 1 id …"
+Result<void> write_id(Files& files, const std::string& path, const std::string& of, uint64_t id) {
+  constexpr size_t digits_max = 24;
+  std::array<char, digits_max> digits{};
+  std::snprintf(digits.data(), digits.size(), "%016" PRIx64, id);
+  return write_file_atomically(files, path, "waybill " + of + " 1 id " + digits.data() + "\n");
+}
+
+Result<uint64_t> read_id(Files& files, const std::string& path, const std::string& of) {
+  TRY_LET(const std::string line, read_file(files, path));
+  const std::string begin = "waybill " + of + " 1 id ";
+  uint64_t id = 0;
+  if (!line.starts_with(begin) || std::sscanf(line.c_str() + begin.size(), "%16" SCNx64, &id) != 1)
+    return fail(Code::corrupt, path + ": expected '" + begin + "' and 16 hex digits");
+  return id;
+}
+
 }  // namespace
 
 Result<DataFolder> open_data_folder(const std::string& path, Files& files) {
@@ -99,23 +116,24 @@ Result<DataFolder> open_followers_folder(const std::string& path, Origin origin,
     const auto known = read_journal_id(files, folder.relay_id());
     if (!known && known.error().code != Code::not_found) return std::unexpected(known.error());
     id = known.value_or(0);
+    // A store in a database is the other's: this folder has none yet.
+    if (files.info(folder.store_id())) TRY(files.remove(folder.store_id()));
   }
   TRY(write_journal_id(files, folder.follows(), id));
   return folder;
 }
 
 Result<void> write_journal_id(Files& files, const std::string& path, uint64_t id) {
-  constexpr size_t line_max = 64;
-  std::array<char, line_max> line{};
-  std::snprintf(line.data(), line.size(), "waybill journal 1 id %016" PRIx64 "\n", id);
-  return write_file_atomically(files, path, line.data());
+  return write_id(files, path, "journal", id);
 }
+Result<uint64_t> read_journal_id(Files& files, const std::string& path) { return read_id(files, path, "journal"); }
 
-Result<uint64_t> read_journal_id(Files& files, const std::string& path) {
-  TRY_LET(const std::string line, read_file(files, path));
-  uint64_t id = 0;
-  if (std::sscanf(line.c_str(), "waybill journal 1 id %16" SCNx64, &id) != 1)
-    return fail(Code::corrupt, path + ": expected 'waybill journal 1 id' and 16 hex digits");
+Result<void> write_store_id(Files& files, const std::string& path, uint64_t id) {
+  return write_id(files, path, "store", id);
+}
+Result<uint64_t> read_store_id(Files& files, const std::string& path) {
+  TRY_LET(const uint64_t id, read_id(files, path, "store"));
+  if (id == 0) return fail(Code::corrupt, path + ": the number of a store is never 0");
   return id;
 }
 

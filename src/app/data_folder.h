@@ -24,6 +24,7 @@ struct DataFolder {
   std::string erasures() const { return join_path(path, "erasures"); }
   std::string lake_copies() const { return join_path(path, "lake-copies"); }
   std::string query_spill() const { return join_path(path, role.empty() ? "query-spill" : role + "-spill"); }
+  std::string store_id() const { return join_path(path, "store.id"); }  // of one in a database: whose it is there
   std::string trimmed() const { return join_path(path, "trimmed"); }
   // Which journal this is to whoever follows it; and, in a folder whose journal is another's, which that is.
   std::string relay_id() const { return join_path(path, "relay.id"); }
@@ -49,6 +50,9 @@ Result<DataFolder> open_followers_folder(const std::string& path, Origin origin,
 // not_found: there is no such file.
 Result<void> write_journal_id(Files& files, const std::string& path, uint64_t id);
 Result<uint64_t> read_journal_id(Files& files, const std::string& path);
+// The same of a store in a database; never 0.
+Result<void> write_store_id(Files& files, const std::string& path, uint64_t id);
+Result<uint64_t> read_store_id(Files& files, const std::string& path);
 
 // For readers, beside a writer or without one. not_found where there is none.
 Result<DataFolder> look_into_data_folder(const std::string& path, Files& files);

@@ -190,6 +190,7 @@ Result<void> Erasures::finish(Certificate& certificate, const std::stop_token& s
   if (certificate.starts++ == 0) certificate.begun_at = parts_.clock.now();
   certificate.lake_looked_at = parts_.lake != nullptr;
   certificate.handed_on = !parts_.config.broker_url.empty();
+  certificate.store_in_database = parts_.config.store_engine == StoreEngine::mongo;
   certificate.lake_in_bucket = parts_.config.lake_location.starts_with("s3://");
   TRY(close_journal(certificate, stop));
   TRY(erase_store(certificate, stop));

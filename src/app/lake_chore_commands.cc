@@ -46,7 +46,7 @@ Result<std::string> do_here(const Config& config, const DataFolder& folder, cons
   ingest::Keeper keeper(*journal, *store, system_files(), health, clock, *metrics,
                         {.trimmed_path = folder.trimmed(),
                          .journal_keep_bytes = config.journal_keep_mib << 20,
-                         .store_folder = folder.store(),
+                         .store_folder = store_folder_of(config, folder),
                          .consumers = {view.consumer()}});
   return do_chore(config, chore, &lake, keeper, stop);
 }

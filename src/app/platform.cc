@@ -182,7 +182,7 @@ ingest::KeepOptions keep_options(const Config& config, const DataFolder& folder,
                               .flush_every = std::chrono::seconds(config.store_flush_seconds),
                               .journal_keep_bytes = config.journal_keep_mib << 20,
                               .keep = std::chrono::days(config.store_keep_days),
-                              .store_folder = folder.store(),
+                              .store_folder = store_folder_of(config, folder),
                               .store_bytes_max = config.store_disk_mib_max << 20};
   if (config.lake_enabled) options.consumers.push_back(lake.consumer());
   if (!config.broker_url.empty() && !config.broker_keeps && follow == Follow::no)

@@ -10,6 +10,7 @@
 #include "broker/mqtt_broker.h"
 #include "lake/local/local_objects.h"
 #include "lake/s3/s3_objects.h"
+#include "store/mongo_store.h"
 #include "store/rocks/rocks.h"
 #include "transform/duckdb_engine.h"
 
@@ -59,6 +60,36 @@ broker::MqttOptions mqtt_options(const std::string& url, MqttVersion version, br
           .version_5 = version == MqttVersion::v5,
           .login = std::move(login),
           .name = name};
+}
+
+// Whose store it is in the database: a number by chance, made with the folder's first.
+Result<uint64_t> store_owner(const DataFolder& folder) {
+  Files& files = system_files();
+  auto known = read_store_id(files, folder.store_id());
+  if (known || known.error().code != Code::not_found || !folder.lock) return known;
+  uint64_t id = 0;
+  while (id == 0) id = random_seed();
+  TRY(write_store_id(files, folder.store_id(), id));
+  return id;
+}
+
+Result<std::unique_ptr<store::Store>> open_mongo(const Config& config, const DataFolder& folder, store::OpenTo to,
+                                                 std::shared_ptr<wire::ErasedNames> erased) {
+  if (config.store_url.empty()) return fail(Code::invalid, "store.engine is mongo, and store.url is not given");
+  if (config.store_user.empty() != config.store_password_file.empty())
+    return fail(Code::invalid, "store.user and store.password_file belong together; only one is given");
+  if (config.store_disk_mib_max != 0)
+    return fail(Code::invalid,
+                "store.disk_mib_max is for files of RocksDB; with store.engine mongo use store.keep_days");
+  store::MongoStoreOptions options{
+      .server = {.url = config.store_url, .user = config.store_user, .ca_file = config.store_ca_file},
+      .tables = {.to = to},
+      .erased = std::move(erased)};
+  if (!config.store_user.empty()) {
+    TRY_LET(options.server.password, secret_in(config.store_password_file));
+  }
+  TRY_LET(options.tables.owner, store_owner(folder));
+  return store::open_mongo_store(options, system_clock());
 }
 
 std::string sasl_name(SaslMechanism mechanism) {
@@ -131,17 +162,24 @@ Result<std::unique_ptr<journal::Journal>> open_journal_of(const Config& config, 
 }
 
 Result<std::unique_ptr<store::Store>> open_store_of(const Config& config, const DataFolder& folder) {
-  TRY_LET(auto erased, erased_names_of(config));
-  auto store = store::open_rocks_store(rocks_options(config, folder, store::Access::read_write, std::move(erased)),
-                                       system_files());
-  if (!store) return fail_in("open the store", store.error());
-  return store;
+  TRY_LET(OpenStore opened, open_store_for_backup(config, folder));
+  return std::move(opened.store);
 }
 
 Result<OpenStore> open_store_for_backup(const Config& config, const DataFolder& folder,
                                         std::shared_ptr<wire::ErasedNames> erased) {
   if (!erased) {
     TRY_LET(erased, erased_names_of(config));
+  }
+  if (config.store_engine == StoreEngine::mongo) {
+    auto store = open_mongo(config, folder, store::OpenTo::write, std::move(erased));
+    if (!store) return fail_in("open the store", store.error());
+    const store::HoldLiveFiles none = []() -> Result<std::unique_ptr<store::LiveFiles>> {
+      return fail(Code::invalid,
+                  "the store is in MongoDB and has no files here: back up the database with its own means, and this "
+                  "folder's journal while nothing runs");
+    };
+    return OpenStore{.store = std::move(*store), .hold_live_files = none};
   }
   auto opened = store::open_rocks_store_for_backup(
       rocks_options(config, folder, store::Access::read_write, std::move(erased)), system_files());
@@ -151,9 +189,15 @@ Result<OpenStore> open_store_for_backup(const Config& config, const DataFolder& 
 
 Result<std::unique_ptr<store::Store>> open_store_to_read(const Config& config, const DataFolder& folder) {
   auto store =
-      store::open_rocks_store(rocks_options(config, folder, store::Access::read_only, nullptr), system_files());
+      config.store_engine == StoreEngine::mongo
+          ? open_mongo(config, folder, store::OpenTo::read, nullptr)
+          : store::open_rocks_store(rocks_options(config, folder, store::Access::read_only, nullptr), system_files());
   if (!store) return fail_in("open the store to read", store.error());
   return store;
+}
+
+std::string store_folder_of(const Config& config, const DataFolder& folder) {
+  return config.store_engine == StoreEngine::rocksdb ? folder.store() : std::string();
 }
 
 Result<std::unique_ptr<broker::Broker>> open_broker_of(const Config& config) {

@@ -29,6 +29,8 @@ struct OpenStore {
 Result<OpenStore> open_store_for_backup(const Config& config, const DataFolder& folder,
                                         std::shared_ptr<wire::ErasedNames> erased = nullptr);
 Result<std::unique_ptr<store::Store>> open_store_to_read(const Config& config, const DataFolder& folder);
+// Where its files are; empty where it has none here.
+std::string store_folder_of(const Config& config, const DataFolder& folder);
 // The broker that the settings name. invalid: they name none, or do not fit together.
 Result<std::unique_ptr<broker::Broker>> open_broker_of(const Config& config);
 // To what phones publish; mqtt.url is given. Connects by itself. invalid: settings that do not fit together.

@@ -29,6 +29,15 @@ Result<bool> has_rows(const View& view, Table table, const std::string& prefix) 
 Quiet::Quiet(Tables& tables) : tables_(tables), batch_(tables.batch()) {}
 
 Result<Quiet::Changed> Quiet::step(Time newest) {
+  auto changed = look_and_write(newest);
+  if (changed) return changed;
+  reached_.clear();  // from the front again
+  credential_reached_.clear();
+  among_ = Among::updated;
+  return fail_in("remove what has gone quiet", changed.error());
+}
+
+Result<Quiet::Changed> Quiet::look_and_write(Time newest) {
   Changed changed;
   batch_->clear();
   something_to_write_ = false;
@@ -49,13 +58,7 @@ Result<Quiet::Changed> Quiet::step(Time newest) {
       }
     }
   }
-  if (changed.orders.empty() && changed.deliverers.empty() && !something_to_write_) return changed;
-  if (auto written = tables_.write(*batch_); !written) {
-    reached_.clear();  // from the front again
-    credential_reached_.clear();
-    among_ = Among::updated;
-    return fail_in("remove what has gone quiet", written.error());
-  }
+  if (!changed.orders.empty() || !changed.deliverers.empty() || something_to_write_) TRY(tables_.write(*batch_));
   return changed;
 }
 

@@ -34,6 +34,7 @@ class Quiet {
   Result<Changed> step(Time newest);
 
  private:
+  Result<Changed> look_and_write(Time newest);
   Result<void> look_at_the_updated(const View& view, Time newest, Changed& changed);
   Result<void> look_at_credentials(const View& view, Time newest, Changed& changed);
   Result<void> look_at_order(const View& view, const std::string& id, Time newest, Changed& changed);

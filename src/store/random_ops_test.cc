@@ -1,8 +1,9 @@
-// Random operations by seed: memory, RocksDB and a model that only knows the definitions give the same answers.
+// Random operations by seed: memory, RocksDB, documents that are in trouble and a model that only knows the definitions give the same answers.
 #include <algorithm>
 #include <map>
 #include <set>
 
+#include "store/document_grounds.h"
 #include "store/memory.h"
 #include "store/random_records.h"
 #include "store/rocks/grounds.h"
@@ -131,82 +132,145 @@ void expect_as_defined(const Store& store, const Model& model, size_t limit) {
   }
 }
 
-Result<void> replay(Store& store, const std::vector<Entry>& log, Random& random) {
+// Again where it answers that it should be asked again.
+template <class Do>
+auto insist(const Do& what) {
+  constexpr int tries_max = 1000;
+  auto done = what();
+  for (int tries = 1; !done && done.error().code == Code::unavailable && tries < tries_max; ++tries) done = what();
+  EXPECT_TRUE(done) << done.error().message;
+  return done;
+}
+
+void replay(Store& store, const std::vector<Entry>& log, Random& random) {
   for (uint64_t from = store.watermarks().visible; from < log.size();) {
     const uint64_t count = std::min<uint64_t>(1 + random.below(200), log.size() - from);
-    TRY(store.put(journal, std::span(log).subspan(from, count)));
+    ASSERT_TRUE(insist([&] { return store.put(journal, std::span(log).subspan(from, count)); }));
     from += count;
   }
-  return {};
 }
 
-// The first ledger is filled up with one location again and again, and let go of.
-void let_go(Store& memory, Store& rocks, Model& model, std::vector<Entry>& log) {
-  Time newest{};
-  for (const Entry& entry : log)
-    if (entry.record) newest = std::max(newest, wire::received_at_of(*entry.record));
-  const uint64_t before = log.size();
-  while (log.size() < ledger_span)
-    log.push_back({.offset = log.size(), .record = seen({}, "filler", 0), .undecoded = {}});
-  for (uint64_t at = before; at < log.size(); ++at) model.take(log[at]);
-  for (Store* store : {&memory, &rocks}) {
-    ASSERT_TRUE(store->put(journal, std::span(log).subspan(before)));
-    ASSERT_TRUE(store->flush());
-    while (checked(store->purge(ledger_span))) {
-    }
-    ASSERT_TRUE(store->flush());
+// What stands on documents: a database in memory whose every fiftieth call fails, does half or comes late, or a real server.
+struct OnDocuments {
+  std::unique_ptr<Ground> ground;
+  std::function<void(double)> trouble = [](double) {};  // the share of calls from now on
+};
+
+class Stores {
+ public:
+  explicit Stores(OnDocuments documents) : documents_(std::move(documents)) { open(); }
+
+  const std::array<Store*, 3> all() const { return {memory_.get(), rocks_.get(), on_documents_.get()}; }
+
+  // The third keeps what was not flushed.
+  void crash(const std::vector<Entry>& log, Random& random) {
+    memory_.reset();
+    disk_.crash();
+    rocks_ground_.crash(std::move(rocks_));
+    documents_.ground->crash(std::move(on_documents_));
+    open();
+    EXPECT_EQ(memory_->watermarks().durable, rocks_->watermarks().durable);
+    EXPECT_GE(on_documents_->watermarks().durable, rocks_->watermarks().durable);
+    for (Store* store : all()) replay(*store, log, random);
   }
-  model.let_go(ledger_span, newest);
-}
 
-void run(uint64_t seed) {
+  void expect_as_defined_by(const Model& model, size_t limit) {
+    documents_.trouble(0);
+    EXPECT_EQ(everything_of(*memory_), everything_of(*rocks_));
+    EXPECT_EQ(everything_of(*memory_), everything_of(*on_documents_));
+    expect_as_defined(*rocks_, model, limit);
+    documents_.trouble(share);
+  }
+
+  // The first ledger is filled up with one location again and again, and let go of.
+  void let_go(Model& model, std::vector<Entry>& log) {
+    Time newest{};
+    for (const Entry& entry : log)
+      if (entry.record) newest = std::max(newest, wire::received_at_of(*entry.record));
+    const uint64_t before = log.size();
+    while (log.size() < ledger_span)
+      log.push_back({.offset = log.size(), .record = seen({}, "filler", 0), .undecoded = {}});
+    for (uint64_t at = before; at < log.size(); ++at) model.take(log[at]);
+    documents_.trouble(
+        share / 10);  // looking for what has gone quiet is hundreds of calls that have to succeed one after the other
+    for (Store* store : all()) {
+      ASSERT_TRUE(insist([&] { return store->put(journal, std::span(log).subspan(before)); }));
+      ASSERT_TRUE(insist([&] { return store->flush(); }));
+      while (insist([&] { return store->purge(ledger_span); }).value_or(false)) {
+      }
+      ASSERT_TRUE(insist([&] { return store->flush(); }));
+    }
+    documents_.trouble(share);
+    model.let_go(ledger_span, newest);
+  }
+
+ private:
+  static constexpr double share = 0.02;
+
+  void open() {
+    memory_ = checked(open_memory_store(disk_));
+    rocks_ = checked(rocks_ground_.open());
+    on_documents_ = insist([&] { return documents_.ground->open(); }).value_or(nullptr);
+    ASSERT_TRUE(on_documents_);
+  }
+
+  MemoryDisk disk_;
+  SimulatedGround rocks_ground_;
+  OnDocuments documents_;
+  std::unique_ptr<Store> memory_, rocks_, on_documents_;
+};
+
+void run(uint64_t seed, OnDocuments documents) {
   SCOPED_TRACE("seed " + std::to_string(seed));
   Random random(seed);
-  MemoryDisk disk;
-  SimulatedGround ground;
-  auto memory = checked(open_memory_store(disk));
-  auto rocks = checked(ground.open());
+  Stores stores(std::move(documents));
   Model model;
   std::vector<Entry> log;
   for (int step = 0; step < 60 && !testing::Test::HasFailure(); ++step) {
     const uint64_t what = random.below(20);
     if (step == 30) {
-      let_go(*memory, *rocks, model, log);
-      EXPECT_EQ(everything_of(*memory), everything_of(*rocks));
-      expect_as_defined(*rocks, model, 1 + random.below(50));
+      stores.let_go(model, log);
+      stores.expect_as_defined_by(model, 1 + random.below(50));
     } else if (what < 13) {
       const uint64_t before = log.size();
       for (uint64_t left = 1 + random.below(40); left > 0; --left) log.push_back(random_entry(random, log.size()));
       for (uint64_t at = before; at < log.size(); ++at) model.take(log[at]);
       // Now and then what is known already comes again.
       const uint64_t from = before - random.below(std::min<uint64_t>(before, 10) + 1);
-      ASSERT_TRUE(memory->put(journal, std::span(log).subspan(from)));
-      ASSERT_TRUE(rocks->put(journal, std::span(log).subspan(from)));
+      for (Store* store : stores.all())
+        ASSERT_TRUE(insist([&] { return store->put(journal, std::span(log).subspan(from)); }));
     } else if (what < 16) {
-      ASSERT_TRUE(memory->flush());
-      ASSERT_TRUE(rocks->flush());
+      for (Store* store : stores.all()) ASSERT_TRUE(insist([&] { return store->flush(); }));
     } else if (what < 18) {
-      memory.reset();
-      disk.crash();
-      memory = checked(open_memory_store(disk));
-      ground.crash(std::move(rocks));
-      rocks = checked(ground.open());
-      EXPECT_EQ(memory->watermarks().durable, rocks->watermarks().durable);
-      ASSERT_TRUE(replay(*memory, log, random));
-      ASSERT_TRUE(replay(*rocks, log, random));
+      stores.crash(log, random);
     } else {
-      EXPECT_EQ(everything_of(*memory), everything_of(*rocks));
-      expect_as_defined(*rocks, model, 1 + random.below(50));
+      stores.expect_as_defined_by(model, 1 + random.below(50));
     }
   }
-  EXPECT_EQ(everything_of(*memory), everything_of(*rocks));
-  expect_as_defined(*memory, model, 1000);
+  stores.expect_as_defined_by(model, 1000);
 }
 
-TEST(RandomOperations, give_the_same_answers_in_memory_on_rocks_and_by_definition) {
-  const uint64_t first = random_seed() % 1'000'000;
-  for (uint64_t seed = first; seed < first + 6 && !HasFailure(); ++seed) run(seed);
+OnDocuments simulated(uint64_t seed) {
+  auto ground = std::make_unique<DocumentsGround>();
+  return {.ground = std::make_unique<DocumentsGround>(*ground),
+          .trouble = [documents = ground->documents, seed](double share) mutable {
+            documents.trouble_by_chance(share, seed++);
+          }};
 }
+
+TEST(RandomOperations, give_the_same_answers_in_memory_on_rocks_on_documents_and_by_definition) {
+  const uint64_t first = random_seed() % 1'000'000;
+  for (uint64_t seed = first; seed < first + 6 && !HasFailure(); ++seed) run(seed, simulated(seed));
+}
+
+class LiveMongoRandom : public testing::TestWithParam<int> {};
+GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(LiveMongoRandom);
+
+TEST_P(LiveMongoRandom, operations_give_the_same_answers_as_the_others) {
+  const uint64_t seed = random_seed() % 1'000'000;
+  run(seed, {.ground = std::make_unique<LiveMongoGround>()});
+}
+INSTANTIATE_TEST_SUITE_P(Server, LiveMongoRandom, testing::Range(0, there_is_a_mongo() ? 1 : 0));
 
 }  // namespace
 }  // namespace waybill::store

@@ -17,8 +17,9 @@ class Ground {
  public:
   virtual ~Ground() = default;
   virtual Result<std::unique_ptr<Store>> open() = 0;
-  // Destroys the store as a power cut does: only what was flushed is there when it is opened again.
+  // Destroys the store as a power cut does: what was flushed is there when it is opened again …
   virtual void crash(std::unique_ptr<Store> store) = 0;
+  virtual bool forgets() const { return true; }  // … and only that
 
   std::shared_ptr<wire::ErasedNames> erased;  // of the store that was opened last, shared with it
 

@@ -16,7 +16,7 @@ LOCATION = {"order_id": 1, "deliverer_id": 1, "latitude": 41, "longitude": -8, "
 LIBRARIES = {"/usr/lib/waybill/libduckdb.so", "/usr/lib/waybill/libarrow.so.2600", "/usr/lib/waybill/libparquet.so.2600"}
 OURS = {"/usr/lib/waybill/waybill_lake_parquet.so", "/usr/lib/waybill/waybill_transform_duckdb.so",
         "/usr/lib/waybill/waybill_transform_postgres.so", "/usr/lib/waybill/waybill_broker_kafka.so",
-        "/usr/lib/waybill/waybill_broker_mqtt.so"}  # loaded when first used
+        "/usr/lib/waybill/waybill_broker_mqtt.so", "/usr/lib/waybill/waybill_store_mongo.so"}  # loaded when first used
 
 
 def said(*command, **options):
