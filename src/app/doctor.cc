@@ -125,6 +125,19 @@ void look_at_port(Report& report, const Config& config) {
                                    : "set `listen` to an address of this machine and a port that may be used"});
 }
 
+// Where phones that were set to another server look for this one.
+void look_at_phones_ports(Report& report, const Config& config) {
+  for (const std::string& port : names_of(config.phones_ports)) {
+    const Result<void> free = may_listen(config.host(), static_cast<uint16_t>(std::stoul(port)));
+    const bool ours = !free && free.error().code == Code::conflict && serving_url(config.data);
+    if (free || ours) continue;
+    report.add({.mark = Mark::problem,
+                .area = "phones",
+                .found = "phones.ports: " + free.error().message,
+                .advice = "stop what has it (`ss -ltnp` names it), or take it out of `phones.ports`"});
+  }
+}
+
 void look_at_books(Report& report, const Config& config, const DataFolder& folder) {
   Files& files = system_files();
   const auto looked = [&]() -> Result<ingest::Balance> {
@@ -237,6 +250,7 @@ bool run_doctor(const Result<LoadedConfig>& loaded, Clock& clock) {
   look_at_machine(report, config);
   look_at_disk(report, config, clock);
   look_at_port(report, config);
+  look_at_phones_ports(report, config);
   look_at_certificate(report, config, clock);
   look_at_keys(report, config.keys_folder());
   look_at_folder(report, config);

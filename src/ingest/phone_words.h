@@ -10,8 +10,10 @@
 #include <string>
 #include <string_view>
 
-#include "base/clock.h"
 #include "base/guarded.h"
+#include "ingest/accept.h"
+#include "store/store.h"
+#include "wire/phones/phone_in.h"
 
 namespace waybill::ingest {
 
@@ -19,6 +21,8 @@ class PhoneWords {
  public:
   static constexpr size_t words_max = 10'000;
 
+  // A status is said. Where its deliverer's orders are silent already, that they are so for this reason goes into the batch.
+  void hear(const wire::PhoneWord& word, const store::Store& store, Time now, Batch& batch);
   // An empty reason: all is well with it again.
   void say(const std::string& deliverer, const std::string& reason, Time now);
   // What it said since then; empty where it said nothing.

@@ -2,7 +2,6 @@
 #include <array>
 #include <span>
 
-#include "ingest/silence.h"
 #include "serve/incoming.h"
 #include "wire/json_out.h"
 #include "wire/json_text.h"
@@ -192,7 +191,9 @@ class Phones {
   }
 
   Reply keep(PhoneApp app, PhoneArriving& arriving) {
-    for (const PhoneWord& word : arriving.words) hear(word, arriving);
+    for (const PhoneWord& word : arriving.words)
+      if (parts_.phone_words)
+        parts_.phone_words->hear(word, parts_.store, arriving.options.received_at, arriving.batch);
     Reply reply = answer(app, arriving.failures, arriving.locations + arriving.failures.size());
     if (arriving.batch.size() > 0) {
       const Result<journal::Appended> kept = parts_.acceptor.accept(arriving.batch);
@@ -201,24 +202,6 @@ class Phones {
     }
     count(app, arriving);
     return reply;
-  }
-
-  // Why a phone is silent, for when its orders are said to be; those that are said to be so already get it now.
-  void hear(const PhoneWord& word, PhoneArriving& arriving) {
-    if (word.kind != PhoneWord::Kind::status || word.deliverer.empty() || !parts_.phone_words) return;
-    parts_.phone_words->say(word.deliverer, word.reason, arriving.options.received_at);
-    if (word.reason.empty()) return;
-    const auto deliverer = parts_.store.deliverer(DelivererId(word.deliverer));
-    if (!deliverer || !*deliverer) return;
-    for (const OrderId& id : (*deliverer)->orders) {
-      const auto view = parts_.store.order(id);
-      if (!view || !*view) continue;
-      const Order& order = (*view)->order;
-      if (!order.under_way() || !order.silent_since || order.silence_reason == word.reason) continue;
-      OrderCommand why = ingest::silent_order(order, *order.silent_since, word.reason, arriving.options.received_at);
-      why.client_id += ": " + word.reason;
-      arriving.batch.add(wire::Record(std::move(why)));
-    }
   }
 
   void count(PhoneApp app, const PhoneArriving& arriving) {

@@ -63,6 +63,12 @@ def test_a_port_that_another_has_is_a_problem(fresh, tmp_path):
     assert shown.returncode == 1 and mark == "PROBLEM" and "a waybill answers there" in text and "-> " in text
 
 
+def test_a_port_for_phones_that_another_has_is_a_problem(fresh, tmp_path):
+    shown = run("doctor", "--data", tmp_path / "other", "--listen", "127.0.0.1:0", "--phones-ports", fresh.port)
+    mark, text = findings(shown)["phones"]
+    assert shown.returncode == 1 and mark == "PROBLEM" and "phones.ports" in text
+
+
 def test_settings_that_cannot_be_read_are_a_problem(tmp_path):
     settings = tmp_path / "waybill.toml"
     settings.write_text("no_such_setting = 1\n")
