@@ -266,6 +266,8 @@ def run_soak(tally, minutes):
                   for path in sorted((ROOT / "src").rglob("*_fuzz.cc"))], os.cpu_count())
     tally.suite("lake, minio", lambda: server_outcome(
         ROOT / "build" / "soak" / "src" / "lake" / "lake_tests", "minio", "*LiveS3*"))
+    tally.suite("s3, minio", lambda: pytest_outcome(ROOT / "tests" / "s3", WAYBILL=ROOT / "build" / "release" / "waybill",
+                                                    S3_SERVER="minio"))
     tally.suite("a year", lambda: gtest_outcome(
         [ROOT / "build" / "soak" / "src" / "ingest" / "ingest_tests", "--gtest_filter=Year.*"], YEAR_S_MAX, **YEAR))
     tally.suite("crash", lambda: pytest_outcome(ROOT / "tests" / "crash", seconds_max=minutes * 600 + 3600,

@@ -20,7 +20,7 @@ def location(number):
 
 @pytest.fixture(scope="module")
 def server():
-    with services.running("versitygw") as environment:
+    with services.running(os.environ.get("S3_SERVER", "versitygw")) as environment:
         yield environment
 
 
