@@ -13,6 +13,7 @@ import tempfile
 
 import brokers
 import curves
+import glue
 import lake
 import live
 import rows
@@ -20,7 +21,7 @@ import size
 from report import GOAL_HEAD, table
 from stage import MILLION, ROOT, Stage, build, commit, machine
 
-PARTS = {part.name: part for theme in (rows, size, curves, live, lake, brokers) for part in theme.PARTS}
+PARTS = {part.name: part for theme in (rows, size, curves, live, lake, brokers, glue) for part in theme.PARTS}
 SIZES = (MILLION // 10, MILLION, 10 * MILLION)  # of the curve; --big adds 100 million
 QUICK = {"seconds": 1, "rounds": 1, "kept": MILLION, "sizes": SIZES[:2], "viewers": 1000, "idle_viewers": 5000}
 WHOLE = {"seconds": 10, "rounds": 3, "kept": 10 * MILLION, "sizes": SIZES, "viewers": 10_000, "idle_viewers": 100_000}

@@ -112,6 +112,8 @@ def found():
                                for kept, hour in (("1000000", 0.5), ("10000000", 0.8))},
                             "polars": {"kept": 10_000_000, "seconds": 20, "memory_bytes": 3e9}, "books": "balances"},
                  "question": {"rows": 100, "cold_s": 0.5, "seconds": 0.1, "duckdb": {"seconds": 0.1}}},
+        "glue": {name: {"posts_per_s": 10 * speed, "ms": [1, 2], "seen_ms": [3, 4], "kept": 9, "posted": 10, "kept_per_s": speed, "batched_per_s": 1000,
+                        "cpu_s": 5.0, "memory": 1e8, "acknowledged": 20, "there": 19, "books": "balances"} for name, speed in (("glue", 1), ("waybill", 100))},
         "brokers": {"alone": {"here_ms": [1, 2], "many": carried(1)},
                     "kafka": {"here_ms": [1, 2], "there_ms": [3, 20], "many": carried(2), "books": ["balances", "balances"]}},
     }
