@@ -72,7 +72,8 @@ std::vector<Route> system_routes(const ApiParts& parts) {
                       .act = Act::greet,
                       .pattern = page.path,
                       .handler = [page, tag](const Request& request) { return page_reply(page, tag, request); },
-                      .where = page.encoding.empty() ? Where::loop : Where::pool});  // it may have to be unpacked
+                      .where = page.encoding.empty() ? Where::loop : Where::pool,  // it may have to be unpacked
+                      .patient = true});
   }
   return routes;
 }

@@ -11,51 +11,68 @@ from pathlib import Path
 import pytest
 from conftest import DESK, PHONE, ago, customers_page, location, send
 
-from running import ROOT
+from running import ROOT, Waybill
 
 SIZES = {"phone": PHONE, "desk": DESK}
 PAGES = {"customer": None, "ops": "/ops", "system": "/ops/system", "login": "/login"}
 
 
+def porto():
+    """Where the streets lead to: of each junction the edges that leave it, as (junction at its end, places)."""
+    streets = {}
+    for edge in json.loads(gzip.decompress((ROOT / "assets/streets/porto.geojson.gz").read_bytes()))["features"]:
+        tags, places = edge["properties"], edge["geometry"]["coordinates"]
+        streets.setdefault(tags["a"], []).append((tags["b"], places))
+        if not tags.get("o"):
+            streets.setdefault(tags["b"], []).append((tags["a"], places[::-1]))
+    return streets
+
+
 def walk(streets, seed, fixes, metres=42):
-    """A way along the streets of Porto, a place every so many metres."""
-    chance, at, left, places = random.Random(seed), None, 0.0, []
-    edge = chance.choice(list(streets.values()))[0]
+    """A way along the streets, a place every so many metres."""
+    chance = random.Random(seed)
+    before, junction, at, left, places = None, chance.choice(list(streets)), None, 0.0, []
     while len(places) < fixes:
-        for place in edge["geometry"]["coordinates"]:
+        ways = streets.get(junction)
+        if not ways:
+            return walk(streets, f"{seed}, elsewhere", fixes, metres)
+        onward = [way for way in ways if way[0] != before] or ways
+        before, (junction, line) = junction, chance.choice(onward)
+        for place in line:
             far = math.hypot((place[0] - at[0]) * 83_700, (place[1] - at[1]) * 111_200) if at else 0
             while far and left <= far and len(places) < fixes:
                 places.append((at[1] + (place[1] - at[1]) * left / far, at[0] + (place[0] - at[0]) * left / far))
                 left += metres
             left, at = left - far, place
-        ways = streets.get(edge["properties"]["b"]) or chance.choice(list(streets.values()))
-        onward = [way for way in ways if way["properties"]["b"] != edge["properties"]["a"]] or ways
-        edge = chance.choice(onward)
     return places
 
 
 @pytest.fixture(scope="module")
-def city(shared):
-    """Couriers all over Porto; of one order that was late, stood still and was unheard of for a while, the customer is watching another."""
-    streets = {}
-    for edge in json.loads(gzip.decompress((ROOT / "assets/streets/porto.geojson.gz").read_bytes()))["features"]:
-        streets.setdefault(edge["properties"]["a"], []).append(edge)
+def city(tmp_path_factory):
+    """Couriers all over Porto: one order was unheard of for a while and stood still, of another one the customer is watching. A lake is made of it."""
+    with Waybill(tmp_path_factory.mktemp("city") / "data", arguments=["--lake-roll-seconds", "1", "--transform-every-seconds", "1"]) as waybill:
+        fill(waybill)
+        waybill.wait_until(lambda: waybill.post("/v1/query", {"sql": "SELECT count(*) FROM final.fact_delivery"}).status_code == 200, 300)
+        yield waybill
+
+
+def fill(waybill):
+    streets = porto()
     ways = [walk(streets, seed, 32) for seed in range(90)]
     for number, way in enumerate(ways):
         state = ["start", "on_the_way", "on_the_way", "on_the_way", "arrived"][number % 5]
         seconds_ago = 400 if number % 30 == 7 else number % 25
-        send(shared, *[location(2000 + number, *place, seconds_ago + 5 * (len(way) - index), state, 100 + number) for index, place in enumerate(way)])
-    way = walk(streets, 109, 100)
+        send(waybill, *[location(2000 + number, *place, seconds_ago + 5 * (len(way) - index), state, 100 + number) for index, place in enumerate(way)])
+    way = walk(streets, 88, 100)
     odd = [location(1042, *place, 1500 - 5 * index, deliverer=42) for index, place in enumerate(way[:40])]
     odd += [location(1042, *way[40], 1300 - 20 * index, deliverer=42) for index in range(15)]
     odd += [location(1042, *place, 60 - 2 * index, deliverer=42) for index, place in enumerate(way[50:80])]
-    send(shared, *odd[-30:])
-    send(shared, *odd[:-30], location(1042, 141.2, -8.6, deliverer=42))
-    way = walk(streets, 57, 80)
-    assert shared.post("/v1/orders", {"order_id": 1001, "deliverer_id": 7, "at": ago(600), "promised_at": ago(-900), "destination": {
+    send(waybill, *odd[-30:])
+    send(waybill, *odd[:-30], location(1042, 141.2, -8.6, deliverer=42))
+    way = walk(streets, 358, 80)
+    assert waybill.post("/v1/orders", {"order_id": 1001, "deliverer_id": 7, "at": ago(600), "promised_at": ago(-900), "destination": {
         "latitude": way[-1][0], "longitude": way[-1][1], "address": "Rua de Cedofeita 12, Porto"}}).status_code == 200
-    send(shared, *[location(1001, *place, 5 * (50 - index)) for index, place in enumerate(way[:50])])
-    return shared
+    send(waybill, *[location(1001, *place, 5 * (50 - index)) for index, place in enumerate(way[:50])])
 
 
 def settle(page, name):

@@ -147,7 +147,7 @@ def with_lake(tmp_path):
 def test_the_lake_is_asked_and_answers_as_a_table_and_a_chart(with_lake, screens):
     for order in ("l-1", "l-2", "l-3"):
         drive(with_lake, order)
-    with_lake.wait_until(lambda: with_lake.post("/v1/query", {"sql": "SELECT count(*) FROM final.fact_delivery"}).status_code == 200, 120)
+    with_lake.wait_until(lambda: with_lake.post("/v1/query", {"sql": "SELECT count(*) FROM final.fact_delivery"}).status_code == 200, 300)
     page = screens.open(with_lake.url + "/ops/system", DESK)
     page.locator("#tables").get_by_text("raw.deliverer_location", exact=True).wait_for()
     page.get_by_label("A question in SQL").fill("SELECT order_id, count(*) AS n FROM raw.deliverer_location GROUP BY 1 ORDER BY 1")

@@ -176,6 +176,8 @@ def test_a_link_shows_its_one_order_until_it_is_taken_back(guarded):
     assert made.status_code == 201
     link = made.json()["link"]
     assert guarded.get(made.json()["read"]).json()["order_id"] == 1001
+    page = guarded.get(made.json()["page"], headers={"Authorization": ""})
+    assert page.status_code == 200 and page.headers["Content-Type"].startswith("text/html")
     assert guarded.get(f"/v1/orders/1002?link={link}").status_code == 403
     listed = run("token", "list", "--data", guarded.data).stdout
     assert "link" in listed and link not in listed
