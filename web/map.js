@@ -47,7 +47,7 @@ const drawn = [
   { like: /^places?$/, layers: (id) => [label(id, 8)] },
 ];
 
-const paint_of = ({ paint, far }) => (far ? ["interpolate", ["linear"], ["zoom"], 12, colour(far), 14, colour(paint)] : colour(paint));
+const paint_of = ({ paint, far }) => (far ? ["step", ["zoom"], colour(far), 13.7, colour(paint)] : colour(paint));
 const fill = (id, paint) => ({ id, source: "tiles", "source-layer": id, type: "fill", filter: ["==", ["geometry-type"], "Polygon"],
   paint: { "fill-color": colour(paint), "fill-antialias": false }, metadata: { paint } });
 

@@ -521,7 +521,6 @@ Result<void> run_platform(const PlatformOptions& options, std::stop_token stop) 
   offer(parts, health, backups, *phones);
   TRY_LET(const auto server, serve::open_server(server_options(config, entrance.tls.get()), serve::api_routes(parts),
                                                 *gate, durability_of(*journal, ending), progress, *metrics, clock));
-
   // Beyond this point nothing is opened.
   return serve_until(stop, {.options = options,
                             .clock = clock,
