@@ -136,11 +136,17 @@ uint64_t connections_max(const Config& config) {
   return affordable;
 }
 
+// Questions to the lake, and one is left for others; more where these wait for a server.
+int pool_threads(const Config& config) {
+  constexpr uint64_t at_a_server = 8;
+  return static_cast<int>(config.query_at_once_max + (config.store_engine == StoreEngine::rocksdb ? 1 : at_a_server));
+}
+
 serve::ServerOptions server_options(const Config& config, serve::Tls* tls) {
   return {.host = config.host(),
           .port = config.port(),
           .threads = static_cast<int>(config.http_threads),
-          .pool_threads = static_cast<int>(1 + config.query_at_once_max),  // one is left for others
+          .pool_threads = pool_threads(config),
           .connections_max = connections_max(config),
           .body_bytes_max = config.http_body_mib_max << 20,
           .tls = tls,
@@ -219,7 +225,8 @@ serve::ApiOptions api_options(const Config& config, Secure secure) {
   return {.naive_offset = config.naive_offset,
           .stale_after = std::chrono::seconds(config.stale_after_seconds),
           .privacy = privacy_of(config),
-          .secure_cookies = secure == Secure::yes};
+          .secure_cookies = secure == Secure::yes,
+          .reads = config.store_engine == StoreEngine::rocksdb ? serve::Where::loop : serve::Where::pool};
 }
 
 // Says to commands, scripts and people where it serves; the URL.
