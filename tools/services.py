@@ -378,17 +378,21 @@ def mongo(folder, port):
     of replicas, elections or shards."""
     program = ferretdb()
     below = state_of(folder.parent, "postgres")["port"]
+    asked = ["psql", "-q", "-At", "-h", "127.0.0.1", "-p", str(below), "-U", "waybill", "-v", "ON_ERROR_STOP=1"]
+
+    def say(database, sql):
+        until = time.monotonic() + START_S_MAX
+        while True:
+            said = subprocess.run([*asked, "-d", database], input=sql, env=os.environ | {"PGPASSWORD": PASSWORD}, capture_output=True, text=True)
+            if said.returncode == 0:
+                return said.stdout.strip()
+            if "starting up" not in said.stderr or time.monotonic() > until:
+                raise Failed(f"the database below FerretDB could not be made: {said.stderr}")
+            time.sleep(0.1)
+    if not say("postgres", "select 1 from pg_database where datname = 'ferretdb'"):
+        say("postgres", "create database ferretdb")
+    say("ferretdb", FERRETDB_SETUP)
     place = f"127.0.0.1:{below}/ferretdb"
-    login = os.environ | {"PGPASSWORD": PASSWORD}
-    asked = ["psql", "-q", "-h", "127.0.0.1", "-p", str(below), "-U", "waybill", "-v", "ON_ERROR_STOP=1"]
-    there = subprocess.run([*asked, "-At", "-d", "postgres", "-c", "select 1 from pg_database where datname = 'ferretdb'"],
-                           env=login, capture_output=True, text=True)
-    if there.returncode == 0 and there.stdout.strip() != "1":
-        there = subprocess.run([*asked, "-d", "postgres", "-c", "create database ferretdb"], env=login, capture_output=True, text=True)
-    if there.returncode == 0:
-        there = subprocess.run([*asked, "-d", "ferretdb"], input=FERRETDB_SETUP, env=login, capture_output=True, text=True)
-    if there.returncode != 0:
-        raise Failed(f"the database below FerretDB could not be made: {there.stderr}")
     return [program, "--handler=postgresql", f"--postgresql-url=postgres://waybill:{PASSWORD}@{place}?pool_max_conns=40",
             f"--listen-addr=127.0.0.1:{port}", "--debug-addr=-", "--telemetry=disable", "--log-level=warn", f"--state-dir={made(folder / 'state')}",
             "--test-enable-new-auth", f"--setup-username={USER}", f"--setup-password={PASSWORD}", "--setup-database=ferretdb"], {}

@@ -119,10 +119,12 @@ uint64_t connections_max(const Config& config) {
   return affordable;
 }
 
-// One is left for others beside the questions; each offer to a broker waits in one.
+// Questions to the lake, and one is left for others; more where these wait for a store's server, and each offer to a broker waits in one.
 int pool_threads(const Config& config) {
+  constexpr size_t at_a_server = 8;
+  const size_t others = config.store_engine == StoreEngine::rocksdb ? 1 : at_a_server;
   const size_t offers = config.broker_keeps ? ingest::LineDoor::offers_at_once_max : 0;
-  return static_cast<int>(1 + config.query_at_once_max + offers);
+  return static_cast<int>(config.query_at_once_max + others + offers);
 }
 
 std::vector<uint16_t> phone_ports(const Config& config) {
@@ -217,6 +219,7 @@ serve::ApiOptions api_options(const Config& config, Secure secure) {
           .stale_after = std::chrono::seconds(config.stale_after_seconds),
           .privacy = privacy_of(config),
           .secure_cookies = secure == Secure::yes,
+          .reads = config.store_engine == StoreEngine::rocksdb ? serve::Where::loop : serve::Where::pool,
           .writes_wait = config.broker_keeps};
 }
 

@@ -79,6 +79,7 @@ struct ApiOptions {
   Duration stale_after = std::chrono::seconds(120);  // an order whose last fix is older is stale
   PrivacyRule privacy = {};  // what customers see
   bool secure_cookies = false;  // over TLS
+  Where reads = Where::loop;  // of a single order or deliverer: the pool where the store is not in this process
   bool writes_wait = false;  // for a broker: whatever accepts does so in the pool
 };
 

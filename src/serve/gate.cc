@@ -212,7 +212,9 @@ class Gate final : public Door {
     if (!known) {
       TRY_LET(known, is_link(text) ? learn_link(text) : learn_token(text));
     } else if (now - known->asked >= known_ms_max) {
-      TRY(still_given(*known));
+      // Where the store cannot tell, who was let in stays in: it also shows nothing that takes a credential back.
+      if (const auto still = still_given(*known); !still && !cannot_tell(still.error()))
+        return std::unexpected(still.error());
     } else if (known->until && clock_.now() >= *known->until) {
       return fail(Code::denied, "the credential has expired");
     } else {
@@ -258,6 +260,10 @@ class Gate final : public Door {
         Principal{.role = Role::customer, .subject = access->given.subject, .credential = id});
     TRY(still_given(known));
     return known;
+  }
+
+  static bool cannot_tell(const Error& error) {
+    return error.code == Code::unavailable || error.code == Code::overloaded;
   }
 
   // A token that we never heard of may be another issuer's, or made beside us with our key: it holds until it is taken back.

@@ -7,7 +7,10 @@
 
 #include "base/simulated_files.h"
 #include "serve/credentials.h"
+#include "store/document_tables.h"
 #include "store/memory.h"
+#include "store/simulated_documents.h"
+#include "store/table_store.h"
 
 namespace waybill::serve {
 namespace {
@@ -222,6 +225,23 @@ TEST_F(GateTest, a_token_that_was_taken_back_is_refused_within_a_second) {
   clock_.advance(known_ms_max);
   EXPECT_EQ(bearing(token.secret, Act::read), 401);
   EXPECT_EQ(bearing(token.secret, Act::read), 401);
+}
+
+TEST_F(GateTest, while_the_store_cannot_tell_who_was_let_in_stays_in_and_nobody_else_gets_in) {
+  store::SimulatedDocuments documents;
+  auto tables =
+      store::open_document_tables(std::make_unique<store::SimulatedDocuments>(documents), {.owner = 1}, clock_);
+  const auto away = *store::open_table_store(std::move(*tables), nullptr);
+  gate_ = make_gate(tokens_.get(), *away, *audit_, clock_, *metrics_, {});
+  const Issued known = issued(Role::op, "ann"), other = issued(Role::op, "eve");
+  EXPECT_EQ(bearing(known.secret, Act::read), 0);
+  documents.go_away(true);
+  clock_.advance(known_ms_max);
+  EXPECT_EQ(bearing(known.secret, Act::read), 0);
+  EXPECT_EQ(bearing(other.secret, Act::read), 503);
+  documents.go_away(false);
+  EXPECT_EQ(bearing(other.secret, Act::read), 0);
+  gate_.reset();
 }
 
 TEST_F(GateTest, a_remembered_token_still_expires) {

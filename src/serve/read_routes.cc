@@ -449,11 +449,12 @@ std::vector<Route> read_routes(const ApiParts& parts) {
                       .where = where,
                       .wait_for = [reads](const Request& request) { return reads->at_least(request); }});
   };
-  get("/v1/deliverer_location/last/{id}", Act::read_order, Where::loop, &Reads::first_system_last);
-  get("/v1/orders/{id}", Act::read_order, Where::loop, &Reads::order);
+  const Where quick = parts.options.reads;
+  get("/v1/deliverer_location/last/{id}", Act::read_order, quick, &Reads::first_system_last);
+  get("/v1/orders/{id}", Act::read_order, quick, &Reads::order);
   get("/v1/orders", Act::read, Where::pool, &Reads::orders);
   get("/v1/orders/{id}/track", Act::read_order, Where::pool, &Reads::order_track);
-  get("/v1/deliverers/{id}", Act::read, Where::loop, &Reads::deliverer);
+  get("/v1/deliverers/{id}", Act::read, quick, &Reads::deliverer);
   get("/v1/deliverers/{id}/track", Act::read, Where::pool, &Reads::deliverer_track);
   get("/v1/custody/{id}", Act::read, Where::pool, &Reads::custody);  // it asks the lake
   get("/v1/quarantine", Act::observe, Where::pool, &Reads::quarantine);

@@ -47,6 +47,8 @@ class LiveMongoGround final : public Ground {
   }
   void crash(std::unique_ptr<Store> store) override { store.reset(); }
   bool forgets() const override { return false; }
+  // FerretDB reads all documents of a collection for each page of it. WAYBILL_TEST_MONGO_LARGE=1 where the server has indexes.
+  bool holds_many() const override { return mongo_variable("_LARGE") == "1"; }
   const std::string& database() const { return database_; }
 
  private:

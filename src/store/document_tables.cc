@@ -64,7 +64,12 @@ Result<Changes> read_redo(const Documents& documents, const DocumentState& state
   return decode_changes(bytes);
 }
 
-// One change of many documents, in pieces that one call takes.
+// Whether a row that is put mostly is not there yet: what is new costs less where it is said to be.
+bool is_mostly_new(Table table) {
+  return table != Table::meta && table != Table::order && table != Table::deliverer && table != Table::ledger;
+}
+
+// Documents of one change of a table, in pieces that one call takes.
 class Pieces {
  public:
   Pieces(Documents& documents, Table table, uint64_t number)
@@ -73,37 +78,59 @@ class Pieces {
   Result<void> add(const std::string& key, const std::optional<std::string>& value) {
     Document document{.id = key, .number = number_, .value = value};
     if (value) {
-      bytes_ += value->size();
       const uint64_t position = last_position_of(table_, key, *value);
       if (position != never_goes) document.position = position;
       TRY_LET(document.shown, shown_of(table_, key, *value));
     }
-    piece_.push_back(std::move(document));
-    if (piece_.size() < documents_max && bytes_ < documents_bytes_max) return {};
-    return put();
+    if (!value || !is_mostly_new(table_)) return replace(std::move(document));
+    new_.bytes += value->size();
+    new_.documents.push_back(std::move(document));
+    return new_.full() ? insert() : Result<void>();
   }
   Result<void> put() {
-    if (piece_.empty()) return {};
-    // Most locations are new, and what is new costs less where it is said to be.
-    if (table_ == Table::location) {
-      TRY_LET(const std::vector<size_t> there, documents_.insert(collection_, piece_));
-      std::vector<Document> left;
-      for (const size_t i : there) left.push_back(std::move(piece_[i]));
-      piece_ = std::move(left);
-    }
-    if (!piece_.empty()) TRY(documents_.replace(collection_, piece_, Stays::higher));
-    piece_.clear();
-    bytes_ = 0;
-    return {};
+    TRY(insert());
+    return replace();
   }
 
  private:
+  struct Piece {
+    std::vector<Document> documents;
+    size_t bytes = 0;
+    bool full() const { return documents.size() >= documents_max || bytes >= documents_bytes_max; }
+  };
+
+  Result<void> insert() {
+    if (new_.documents.empty()) return {};
+    TRY_LET(const std::vector<size_t> there, documents_.insert(collection_, new_.documents));
+    for (const size_t i : there) TRY(replace(std::move(new_.documents[i])));
+    new_ = {};
+    return {};
+  }
+  Result<void> replace(Document document) {
+    if (document.value) there_.bytes += document.value->size();
+    there_.documents.push_back(std::move(document));
+    return there_.full() ? replace() : Result<void>();
+  }
+  Result<void> replace() {
+    if (there_.documents.empty()) return {};
+    TRY_LET(const std::vector<size_t> stayed, documents_.replace(collection_, there_.documents, Stays::higher));
+    for (const size_t i : stayed) TRY(check_that_it_is_higher(there_.documents[i]));
+    there_ = {};
+    return {};
+  }
+
+  // Something late may have come just then: one that was inserted between looking for it and inserting ours is a duplicate as well.
+  Result<void> check_that_it_is_higher(const Document& document) {
+    TRY_LET(const auto there, documents_.find(collection_, document.id));
+    if (there && there->number > document.number) return {};
+    return fail(Code::unavailable, "a row of " + collection_ + " was written by something late at the same moment");
+  }
+
   Documents& documents_;
   const Table table_;
   const std::string collection_;
   const uint64_t number_;
-  std::vector<Document> piece_;
-  size_t bytes_ = 0;
+  Piece new_, there_;
 };
 
 class DocumentTables final : public Tables {

@@ -46,7 +46,8 @@ struct DocumentRange {
   size_t limit = 1;
 };
 
-// What is not replaced: documents of a higher number, or of the same one as well.
+// What is not replaced: documents of a higher number, or of the same one as well, which is for a change of one document only: whether it was made
+// before is not told apart.
 enum class Stays : uint8_t { higher, same_or_higher };
 enum class By : uint8_t { number, position, removed };  // removed: the number of one that was
 

@@ -20,6 +20,7 @@ class Ground {
   // Destroys the store as a power cut does: what was flushed is there when it is opened again …
   virtual void crash(std::unique_ptr<Store> store) = 0;
   virtual bool forgets() const { return true; }  // … and only that
+  virtual bool holds_many() const { return true; }  // tens of thousands of rows, in the time of a test
 
   std::shared_ptr<wire::ErasedNames> erased;  // of the store that was opened last, shared with it
 

@@ -42,6 +42,7 @@ TEST_P(StoreContract, credentials_are_listed_once_each_page_by_page) {
 }
 
 TEST_P(StoreContract, a_link_that_expired_goes_with_what_was_let_go_and_what_still_holds_stays) {
+  if (!ground->holds_many()) GTEST_SKIP() << "too many rows for this database";
   Grant link = given(Grant::Kind::link, "expired", "order 1");
   link.expires_at = at(10);
   std::vector<wire::Record> records = {link, given(Grant::Kind::token, "for good", "shop"),

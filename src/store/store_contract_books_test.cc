@@ -41,6 +41,7 @@ TEST_P(StoreContract, a_location_outside_of_time_is_quarantined) {
 }
 
 TEST_P(StoreContract, ledgers_add_up_over_many_spans_and_equal_the_rows) {
+  if (!ground->holds_many()) GTEST_SKIP() << "too many rows for this database";
   std::vector<Entry> entries;
   Sum sent;
   for (uint64_t i = 0; i < 2 * ledger_span + 100; ++i) {

@@ -4,6 +4,8 @@
 
 #include <algorithm>
 #include <array>
+#include <atomic>
+#include <cctype>
 #include <charconv>
 #include <mutex>
 
@@ -12,6 +14,7 @@ namespace {
 
 constexpr const char* default_database = "waybill";
 constexpr int command_ms_max = 10'000;  // then the server stops it by itself
+constexpr int look_every_ms = 1000;
 constexpr int duplicate_key = 11000;
 constexpr int collection_exists = 48;
 
@@ -215,10 +218,25 @@ Answer answer_of(const bson_t& reply, std::string_view doing) {
   return answer;
 }
 
+// Whether there is a server that takes writes, as libmongoc's own thread sees it. Who would wait for one is told at once once one was seen.
+struct Sight {
+  std::atomic<bool> there{false};
+  std::atomic<bool> lost{false};
+
+  static void changed(const mongoc_apm_topology_changed_t* event) {
+    auto& sight = *static_cast<Sight*>(mongoc_apm_topology_changed_get_context(event));
+    const bool there =
+        mongoc_topology_description_has_writable_server(mongoc_apm_topology_changed_get_new_description(event));
+    const bool was_there = sight.there.exchange(there);
+    if (there) sight.lost = false;
+    if (was_there && !there) sight.lost = true;
+  }
+};
+
 class MongoDocuments final : public Documents {
  public:
-  MongoDocuments(Held<mongoc_client_pool_t> pool, std::string database)
-      : pool_(std::move(pool)), database_(std::move(database)) {}
+  MongoDocuments(std::unique_ptr<Sight> sight, Held<mongoc_client_pool_t> pool, std::string database)
+      : sight_(std::move(sight)), pool_(std::move(pool)), database_(std::move(database)) {}
 
   Result<void> make(std::span<const Collection> collections) override;
   Result<std::optional<Document>> find(const std::string& collection, std::string_view id) const override;
@@ -232,7 +250,8 @@ class MongoDocuments final : public Documents {
   // One connection of the pool, for as long as it lives.
   class Client {
    public:
-    explicit Client(mongoc_client_pool_t* pool) : pool_(pool), client_(mongoc_client_pool_pop(pool)) {}
+    Client(mongoc_client_pool_t* pool, const Sight& sight)
+        : pool_(pool), client_(sight.lost ? nullptr : mongoc_client_pool_pop(pool)) {}
     ~Client() {
       if (client_ != nullptr) mongoc_client_pool_push(pool_, client_);
     }
@@ -244,7 +263,8 @@ class MongoDocuments final : public Documents {
     mongoc_client_pool_t* pool_;
     mongoc_client_t* client_;
   };
-  static std::unexpected<Error> no_connection() {
+  std::unexpected<Error> no_connection() const {
+    if (sight_->lost) return fail(Code::unavailable, "MongoDB: no server that takes writes is in sight");
     return fail(Code::overloaded, "MongoDB: no connection of the pool gets free");
   }
 
@@ -256,6 +276,7 @@ class MongoDocuments final : public Documents {
   Result<void> make_index(const std::string& collection, const char* field);
   static Result<std::vector<size_t>> there_of(const Answer& answer, size_t count, const std::string& collection);
 
+  const std::unique_ptr<Sight> sight_;  // outlives the pool, whose thread sees for it
   const Held<mongoc_client_pool_t> pool_;
   const std::string database_;
 };
@@ -263,7 +284,7 @@ class MongoDocuments final : public Documents {
 template <class Found>
 Result<void> MongoDocuments::search(const std::string& collection, const Bson& filter, Bson& options,
                                     const Found& found) const {
-  const Client client(pool_.get());
+  const Client client(pool_.get(), *sight_);
   if (client.get() == nullptr) return no_connection();
   bson_append_int64(options.get(), "maxTimeMS", -1, command_ms_max);
   const Held<mongoc_collection_t> rows(
@@ -277,7 +298,7 @@ Result<void> MongoDocuments::search(const std::string& collection, const Bson& f
 }
 
 Result<void> MongoDocuments::run(std::string_view doing, Bson& command, Bson& reply, int known_error) {
-  const Client client(pool_.get());
+  const Client client(pool_.get(), *sight_);
   if (client.get() == nullptr) return no_connection();
   bson_error_t error;
   bson_destroy(reply.get());
@@ -495,15 +516,25 @@ void set_where_not_given(mongoc_uri_t* uri, const char* option, int32_t value) {
   if (!mongoc_uri_has_option(uri, option)) mongoc_uri_set_option_as_int32(uri, option, value);
 }
 
+// The user stands in the URL, since some options are none without one; the password never does.
+std::string with_user(const MongoOptions& options) {
+  const size_t hosts = options.url.find("://");
+  if (options.user.empty() || hosts == std::string::npos) return options.url;
+  std::string escaped;
+  for (const char c : options.user)
+    if (std::isalnum(static_cast<unsigned char>(c)) != 0)
+      escaped += c;
+    else
+      escaped += '%' + to_digits({&c, 1});
+  return options.url.substr(0, hosts + 3) + escaped + '@' + options.url.substr(hosts + 3);
+}
+
 Result<std::unique_ptr<Documents>> open(const MongoOptions& options) {
   start_library();
   bson_error_t error;
-  const Held<mongoc_uri_t> uri(mongoc_uri_new_with_error(options.url.c_str(), &error));
+  const Held<mongoc_uri_t> uri(mongoc_uri_new_with_error(with_user(options).c_str(), &error));
   if (!uri) return fail(Code::invalid, "store.url: " + std::string(error.message));
-  if (!options.user.empty()) {
-    mongoc_uri_set_username(uri.get(), options.user.c_str());
-    mongoc_uri_set_password(uri.get(), options.password.c_str());
-  }
+  if (!options.user.empty()) mongoc_uri_set_password(uri.get(), options.password.c_str());
   if (!options.ca_file.empty()) {
     mongoc_uri_set_option_as_bool(uri.get(), MONGOC_URI_TLS, true);
     mongoc_uri_set_option_as_utf8(uri.get(), MONGOC_URI_TLSCAFILE, options.ca_file.c_str());
@@ -512,6 +543,7 @@ Result<std::unique_ptr<Documents>> open(const MongoOptions& options) {
   set_where_not_given(uri.get(), MONGOC_URI_CONNECTTIMEOUTMS, server_wait_ms_max);
   set_where_not_given(uri.get(), MONGOC_URI_WAITQUEUETIMEOUTMS, server_wait_ms_max);
   set_where_not_given(uri.get(), MONGOC_URI_SOCKETTIMEOUTMS, answer_ms_max);
+  set_where_not_given(uri.get(), MONGOC_URI_HEARTBEATFREQUENCYMS, look_every_ms);
   // What was not answered is asked again by those who know what it was.
   mongoc_uri_set_option_as_bool(uri.get(), MONGOC_URI_RETRYWRITES, false);
   mongoc_uri_set_option_as_bool(uri.get(), MONGOC_URI_RETRYREADS, false);
@@ -524,8 +556,14 @@ Result<std::unique_ptr<Documents>> open(const MongoOptions& options) {
   if (!pool) return fail(Code::invalid, "store.url: " + std::string(error.message));
   mongoc_client_pool_set_error_api(pool.get(), MONGOC_ERROR_API_VERSION_2);
   mongoc_client_pool_set_appname(pool.get(), "waybill");
+  auto sight = std::make_unique<Sight>();
+  mongoc_apm_callbacks_t* const callbacks = mongoc_apm_callbacks_new();
+  mongoc_apm_set_topology_changed_cb(callbacks, &Sight::changed);
+  mongoc_client_pool_set_apm_callbacks(pool.get(), callbacks, sight.get());
+  mongoc_apm_callbacks_destroy(callbacks);
   const char* const database = mongoc_uri_get_database(uri.get());
-  return std::make_unique<MongoDocuments>(std::move(pool), database != nullptr ? database : default_database);
+  return std::make_unique<MongoDocuments>(std::move(sight), std::move(pool),
+                                          database != nullptr ? database : default_database);
 }
 
 }  // namespace
