@@ -345,7 +345,9 @@ void Intake::remember(const Location& location, const Place& place, Orders::Slot
   }
   if (of_order) {
     OrderRow& row = of_order->row.row;
+    const bool may_open_again = row.order.closed_at && holder_of(row.order) == nullptr;
     apply(row.order, location);
+    if (may_open_again) hand_over(of_order->id, nullptr, holder_of(row.order));
     if (!ahead) {
       row.named.take(place, row_);
       if (location.deliverer && !row.order.assigned && (!row.deliverer_at || place > *row.deliverer_at)) {

@@ -53,6 +53,15 @@ TEST_P(StoreContract, an_assignment_of_the_same_batch_counts_for_the_locations_b
                                     "location of d @40", "location a @41"}));
 }
 
+TEST_P(StoreContract, an_order_that_a_start_opens_again_is_told_of_where_its_deliverer_is) {
+  put({assign("a", 10, "d"), told(Kind::close, "a", 20), assign("a", 30, "d")});
+  put({seen({}, "d", 40)});
+  put({seen("a", {}, 50, start)});
+  events.clear();
+  put({seen({}, "d", 60)});
+  EXPECT_EQ(told_of(events), (Names{"location a @60"}));
+}
+
 TEST_P(StoreContract, who_has_an_order_is_followed_from_batch_to_batch) {
   put({seen({}, "d", 1), seen({}, "e", 1)});
   put({assign("b", 10, "d")});
