@@ -4,7 +4,7 @@ import subprocess
 
 import fetched
 import street_tiles
-from conftest import DESK, PHONE, WATCH_MARKER, ago, customers_page, drive, location, marker_comes_to, send
+from browsing import DESK, PHONE, WATCH_MARKER, ago, customers_page, drive, location, marker_comes_to, send
 
 from running import Waybill
 

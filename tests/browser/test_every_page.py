@@ -9,7 +9,7 @@ import random
 from pathlib import Path
 
 import pytest
-from conftest import DESK, PHONE, ago, customers_page, location, send
+from browsing import DESK, PHONE, ago, customers_page, location, send
 
 from running import ROOT, Waybill
 

@@ -2,7 +2,7 @@
 import json
 
 import pytest
-from conftest import DESK, drive, location, send
+from browsing import DESK, drive, location, send
 
 from running import Waybill, run
 
