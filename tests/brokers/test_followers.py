@@ -258,7 +258,7 @@ def test_a_broker_that_was_away_while_nothing_was_sent_is_found_again(server, wr
     reads.wait_until(reads._ready, seconds_max=60)
     send(writes, 10, first=10)
     wait_level(writes, reads)
-    writes.wait_until(lambda: "waybill_relay_working 1" in writes.get("/metrics").text)
+    writes.wait_until(lambda: "\nwaybill_relay_working 1\n" in writes.get("/metrics").text)
 
 
 def test_nobody_writes_records_of_its_own_into_a_followers_folder(server, writes, reads, tmp_path):
