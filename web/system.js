@@ -8,6 +8,7 @@ const late_records = 5000;    // a hop that is so far behind is shown as late
 const late_rows = 1_000_000;  // of the treated tables, which are made every few minutes
 const answer_rows_max = 500;
 const bars_max = 40;
+const busy_ms_max = 2000;
 
 // ---- Prometheus' text format
 
@@ -188,7 +189,18 @@ const quoted = (name) => name.split(".").map((part) => `"${part.replaceAll('"', 
 let before = Promise.resolve();
 function ask_lake(sql) {
   const ask_now = () => read_json("/v1/query", { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify({ sql }) });
-  const answer = before.then(ask_now);
+  // The server may be busy with somebody else's: that is said at once, and worth another try.
+  const ask_again = async () => {
+    const began = performance.now();
+    try {
+      return await ask_now();
+    } catch (error) {
+      if (error.status !== 503 || performance.now() - began > busy_ms_max) throw error;
+      await new Promise((done) => setTimeout(done, busy_ms_max));
+      return ask_now();
+    }
+  };
+  const answer = before.then(ask_again);
   before = answer.catch(() => {});
   return answer;
 }

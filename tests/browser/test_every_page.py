@@ -50,7 +50,7 @@ def walk(streets, seed, fixes, metres=42):
 @pytest.fixture(scope="module")
 def city(tmp_path_factory):
     """Couriers all over Porto: one order was unheard of for a while and stood still, of another one the customer is watching. A lake is made of it."""
-    with Waybill(tmp_path_factory.mktemp("city") / "data", arguments=["--lake-roll-seconds", "1", "--transform-every-seconds", "1"]) as waybill:
+    with Waybill(tmp_path_factory.mktemp("city") / "data", arguments=["--lake-roll-seconds", "1", "--transform-every-seconds", "1", "--query-at-once-max", "8"]) as waybill:
         fill(waybill)
         waybill.wait_until(lambda: waybill.post("/v1/query", {"sql": "SELECT count(*) FROM final.fact_delivery"}).status_code == 200, 300)
         yield waybill
