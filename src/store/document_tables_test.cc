@@ -109,7 +109,7 @@ TEST_F(DocumentTables, cursors_walk_what_is_on_top_and_what_is_below_both_ways) 
     }
     const auto view = tables->view();
     for (const std::string prefix : {"", "a", "b\xff", "cc"}) {
-      std::string forward, back, text;
+      std::string back, text;
       for (const auto& [key, value] : expected)
         if (key.starts_with(prefix)) text += key + '=' + value + ' ';
       EXPECT_EQ(all(*view, prefix), text);
@@ -197,6 +197,22 @@ TEST_F(DocumentTables, nothing_that_comes_late_brings_back_what_was_removed_unti
     ASSERT_TRUE(tables->flush());
   }
   EXPECT_FALSE(documents_.all("assigned").contains("a"));
+}
+
+TEST_F(DocumentTables, nothing_that_comes_late_replaces_what_was_written_since) {
+  const auto tables = open();
+  const auto put_ledger = [&](const std::string& value) {
+    const auto batch = tables->batch();
+    batch->put(Table::ledger, "a", value);  // of a table whose rows are mostly there already
+    return tables->write(*batch);
+  };
+  for (int i = 0; i < 20; ++i) {
+    documents_.trouble_at(3, i % 2 == 0 ? Trouble::twice : Trouble::late);
+    ASSERT_TRUE(put_ledger("old"));
+    ASSERT_TRUE(put_ledger("new"));
+    for (int other = 0; other < 10; ++other) ASSERT_TRUE(put(*tables, "b", std::to_string(other)));
+    EXPECT_EQ(documents_.all("ledger").at("a").value, "new");
+  }
 }
 
 TEST_F(DocumentTables, a_large_batch_goes_in_pieces_and_redo_does_not_grow) {

@@ -220,13 +220,13 @@ class Stores {
   std::unique_ptr<Store> memory_, rocks_, on_documents_;
 };
 
-void run(uint64_t seed, OnDocuments documents) {
+void run(uint64_t seed, OnDocuments documents, int steps) {
   SCOPED_TRACE("seed " + std::to_string(seed));
   Random random(seed);
   Stores stores(std::move(documents));
   Model model;
   std::vector<Entry> log;
-  for (int step = 0; step < 60 && !testing::Test::HasFailure(); ++step) {
+  for (int step = 0; step < steps && !testing::Test::HasFailure(); ++step) {
     const uint64_t what = random.below(20);
     if (step == 30) {
       stores.let_go(model, log);
@@ -260,7 +260,7 @@ OnDocuments simulated(uint64_t seed) {
 
 TEST(RandomOperations, give_the_same_answers_in_memory_on_rocks_on_documents_and_by_definition) {
   const uint64_t first = random_seed() % 1'000'000;
-  for (uint64_t seed = first; seed < first + 6 && !HasFailure(); ++seed) run(seed, simulated(seed));
+  for (uint64_t seed = first; seed < first + 6 && !HasFailure(); ++seed) run(seed, simulated(seed), 60);
 }
 
 class LiveMongoRandom : public testing::TestWithParam<int> {};
@@ -268,7 +268,7 @@ GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(LiveMongoRandom);
 
 TEST_P(LiveMongoRandom, operations_give_the_same_answers_as_the_others) {
   const uint64_t seed = random_seed() % 1'000'000;
-  run(seed, {.ground = std::make_unique<LiveMongoGround>()});
+  run(seed, {.ground = std::make_unique<LiveMongoGround>()}, 25);
 }
 INSTANTIATE_TEST_SUITE_P(Server, LiveMongoRandom, testing::Range(0, there_is_a_mongo() ? 1 : 0));
 

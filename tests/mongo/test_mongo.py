@@ -22,7 +22,8 @@ import services  # noqa: E402
 from gate import Gate  # noqa: E402
 from running import NotStarted, Waybill, run  # noqa: E402
 
-QUICK = {"WAYBILL_STORE_FLUSH_SECONDS": "1", "WAYBILL_LAKE_ENABLED": "false"}
+QUICK = {"WAYBILL_STORE_FLUSH_SECONDS": "1", "WAYBILL_LAKE_ENABLED": "false",
+         "WAYBILL_STALE_AFTER_SECONDS": "86400"}  # no order is said to be silent while a machine is slow
 OPTIONS = "authSource=ferretdb&authMechanism=SCRAM-SHA-256"
 
 
